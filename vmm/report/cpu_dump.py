@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A frozen picture of the virtual processor, taken when a run ends badly; the crash report is drawn from it."""
+
+from dataclasses import dataclass
+
+#: Order of `CpuDump.regs`: the encoding order of SDM vol. 2, table 2-2.
+REG_NAMES = ("eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi")
+
+#: Order of `CpuDump.segments`.
+SEGMENT_NAMES = ("es", "cs", "ss", "ds", "fs", "gs", "ldtr", "tr")
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentDump:
+    """One segment register with its hidden part; limit in bytes, flags = high descriptor dword & 0x00F0FF00."""
+
+    selector: int
+    base: int
+    limit: int
+    flags: int
+
+
+@dataclass(frozen=True, slots=True)
+class TableDump:
+    """GDTR or IDTR: linear base, limit in bytes."""
+
+    base: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExitLine:
+    """One of the last exits before the end: where it was, why, and what was there ("pushf", "#PF", "irq 0")."""
+
+    eip: int
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CpuDump:
+    """Everything the one-page crash report shows.
+
+    `eip` is the offset in CS. `code` holds original guest bytes starting at linear `code_base`, which is at or before the
+    instruction at EIP; empty when that page is not mapped. `stack` holds dwords from SS:ESP upwards, `last_exits` the
+    newest exit last.
+    """
+
+    regs: tuple[int, ...]
+    eip: int
+    eflags: int
+    cpl: int
+    cr0: int
+    cr2: int
+    cr3: int
+    cr4: int
+    segments: tuple[SegmentDump, ...]
+    gdtr: TableDump
+    idtr: TableDump
+    code: bytes = b""
+    code_base: int = 0
+    stack: tuple[int, ...] = ()
+    last_exits: tuple[ExitLine, ...] = ()
