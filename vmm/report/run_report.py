@@ -49,7 +49,7 @@ _STATUS = {
 
 
 def guest_exit_status(value: int) -> int:
-    """The exit status for `value` written to isa-debug-exit: (value << 1) | 1, in the 8 bits a process has."""
+    """The exit status for `value` written to isa-debug-exit: (value << 1) | 1, in a process's 8 bits."""
     return ((value << 1) | 1) & 0xFF
 
 
@@ -69,9 +69,12 @@ class Stats:
     blocks_checked: int = 0
     blocks_vetoed: int = 0
     tlb_fills: int = 0
-    interrupts: Mapping[int, int] = field(default_factory=dict)  #: vector -> delivered device interrupts
-    faults: Mapping[int, int] = field(default_factory=dict)  #: vector -> exceptions delivered to the guest
-    unknown_ports: Mapping[tuple[int, str], int] = field(default_factory=dict)  #: (port, "read"/"write") -> count
+    #: vector -> device interrupts delivered
+    interrupts: Mapping[int, int] = field(default_factory=dict)
+    #: vector -> exceptions delivered to the guest
+    faults: Mapping[int, int] = field(default_factory=dict)
+    #: (port, "read" or "write") -> accesses that no device answered
+    unknown_ports: Mapping[tuple[int, str], int] = field(default_factory=dict)
     seconds_guest: float = 0.0
     seconds_monitor: float = 0.0
     insns: int | None = None
