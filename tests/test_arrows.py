@@ -14,7 +14,7 @@ SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob
 #: package -> what it must not import.
 FORBIDDEN = {"patcher": {"guests", "vmm"}, "guests": {"vmm"}, "vmm": set()}
 
-#: engine -> the one file or folder that may import it. In vmm/engine the siblings are named in unicorn_engine.py.
+#: engine -> the one file or folder that may import it.
 DOORS = {"capstone": "patcher/decoder.py", "keystone": "patcher/assembler.py", "unicorn": "vmm/engine/"}
 
 
@@ -28,7 +28,7 @@ def imported(path: Path) -> Iterator[tuple[int, str]]:
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name.partition(".")[0]) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{relative(path)}:{node.lineno}: import absolutely, so that arrows can be read"
+            assert node.level == 0, f"{relative(path)}:{node.lineno}: relative import hides the arrow"
             yield node.lineno, (node.module or "").partition(".")[0]
 
 

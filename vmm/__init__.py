@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The machine: a virtual machine monitor of the scan-and-patch kind for 32-bit x86.
 
-`from vmm import Machine` is the way in for programs. It is loaded when first asked for, so that `import vmm` costs nothing.
+`from vmm import Machine` is the way in for programs. It is loaded when first asked for, so that
+`import vmm` costs nothing.
 """
 
 from typing import TYPE_CHECKING

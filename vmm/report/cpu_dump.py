@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A frozen picture of the virtual processor, taken when a run ends badly; the crash report is drawn from it."""
+"""A frozen picture of the virtual processor when a run ends badly; the crash report is drawn from it."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ SEGMENT_NAMES = ("es", "cs", "ss", "ds", "fs", "gs", "ldtr", "tr")
 
 @dataclass(frozen=True, slots=True)
 class SegmentDump:
-    """One segment register with its hidden part; limit in bytes, flags = high descriptor dword & 0x00F0FF00."""
+    """A segment register with its hidden part; limit in bytes, flags = high descriptor dword & 0x00F0FF00."""
 
     selector: int
     base: int
@@ -30,7 +30,7 @@ class TableDump:
 
 @dataclass(frozen=True, slots=True)
 class ExitLine:
-    """One of the last exits before the end: where it was, why, and what was there ("pushf", "#PF", "irq 0")."""
+    """One of the last exits: the offset in CS, why it was, and what was there ("pushf", "#PF", "irq 0")."""
 
     eip: int
     reason: str
@@ -41,9 +41,9 @@ class ExitLine:
 class CpuDump:
     """Everything the one-page crash report shows.
 
-    `eip` is the offset in CS. `code` holds original guest bytes starting at linear `code_base`, which is at or before the
-    instruction at EIP; empty when that page is not mapped. `stack` holds dwords from SS:ESP upwards, `last_exits` the
-    newest exit last.
+    `eip` is the offset in CS. `code` holds original guest bytes from linear `code_base` on, an instruction
+    boundary at or before the one at EIP; empty when that page is not mapped. `stack` holds dwords from SS:ESP
+    upwards, `last_exits` the newest exit last.
     """
 
     regs: tuple[int, ...]

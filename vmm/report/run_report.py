@@ -27,7 +27,7 @@ class ExitReason(Enum):
 
     @property
     def status(self) -> int:
-        """The process's exit status for this reason; GUEST_EXIT has none of its own (see `guest_exit_status`)."""
+        """The process's exit status; GUEST_EXIT has none of its own (see `guest_exit_status`)."""
         return _STATUS[self]
 
 
