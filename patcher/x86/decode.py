@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""From bytes to ``Insn``: the length the processor uses, and the encoding taken apart (SDM vol. 2A, chapter 2).
+"""From bytes to ``Insn``: the length the processor uses, and the fields of the encoding (SDM vol. 2A, ch. 2).
 
-The decoder knows where an instruction ends and what its fields are; what it means is the catalogue's matter. It
-gives a length to every encoding that some processor or engine may run, defined or not.
+The decoder knows where an instruction ends and what its fields are; what it means is the catalogue's matter.
+It gives a length to every encoding that some processor or engine may run, defined or not.
 """
 
 from typing import Final
@@ -22,9 +22,10 @@ _SEGMENTS: Final = {0x26: 0, 0x2E: 1, 0x36: 2, 0x3E: 3, 0x64: 4, 0x65: 5}
 _PREFIXES: Final = frozenset((*_SEGMENTS, 0x66, 0x67, 0xF0, 0xF2, 0xF3))
 
 _BX, _BP, _SI, _DI = 3, 5, 6, 7
-_PAIRS_16: Final = ((_BX, _SI), (_BX, _DI), (_BP, _SI), (_BP, _DI), (_SI, None), (_DI, None), (_BP, None), (_BX, None))
+_PAIRS_16: Final = (
+    (_BX, _SI), (_BX, _DI), (_BP, _SI), (_BP, _DI), (_SI, None), (_DI, None), (_BP, None), (_BX, None),
+)  # fmt: skip
 
-_REGISTERS = Operands.REGISTERS
 _GROUPS: Final = {Operands.GROUP_B: Operands.MODRM_B, Operands.GROUP_Z: Operands.MODRM_Z}
 
 
@@ -36,8 +37,9 @@ class _Cursor:
     """The fields of one instruction while they are being read; attribute names are those of ``Insn``."""
 
     __slots__ = (
-        "address_size", "base", "bits", "code", "disp", "imm", "imm2", "index", "lock", "modrm", "opcode",
-        "operand_size", "opmap", "pos", "prefixes", "relative", "rep", "rex", "scale", "segment", "start", "wide",
+        "address_size", "base", "bits", "code", "disp", "imm", "imm2", "index", "lock", "modrm",
+        "opcode", "operand_size", "opmap", "pos", "prefixes", "relative", "rep", "rex", "scale",
+        "segment", "start", "wide",
     )  # fmt: skip
 
     def __init__(self, code: Code, offset: int, bits: int) -> None:
@@ -66,14 +68,17 @@ class _Cursor:
 
     def insn(self) -> Insn:
         return Insn(
-            bytes(self.code[self.start : self.pos]), self.bits, self.opmap, self.opcode, self.modrm, self.lock, self.rep,
-            self.segment, self.operand_size, self.address_size, self.base, self.index, self.scale, self.disp, self.imm,
-            self.imm2, self.prefixes, self.rex, self.relative,
+            bytes(self.code[self.start : self.pos]), self.bits, self.opmap, self.opcode, self.modrm,
+            self.lock, self.rep, self.segment, self.operand_size, self.address_size,
+            self.base, self.index, self.scale, self.disp, self.imm, self.imm2,
+            self.prefixes, self.rex, self.relative,
         )  # fmt: skip
 
 
 def _read_prefixes(c: _Cursor) -> int:
-    """Read prefixes; return the byte after them. The last one of a group counts, and REX only right before the opcode."""
+    """Read prefixes; return the byte after them. The last of a group counts, and REX right before the
+    opcode.
+    """
     operand = address = False
     while True:
         byte = c.byte()
@@ -149,7 +154,7 @@ def _read_memory_32(c: _Cursor, mod: int, rm: int) -> None:
 
 def _read_operands(c: _Cursor, operands: Operands) -> None:
     if Operands.MODRM <= operands <= Operands.GROUP_Z:
-        _read_modrm(c, operands is _REGISTERS)
+        _read_modrm(c, operands is Operands.REGISTERS)
         if operands in _GROUPS:
             assert c.modrm is not None
             operands = _GROUPS[operands] if c.modrm & 0x30 == 0 else Operands.MODRM
@@ -194,7 +199,9 @@ def _relative8(c: _Cursor) -> None:
 
 
 def _relative_z(c: _Cursor) -> None:
-    """By operand size, in 64-bit mode too: there the engine, like AMD, reads 66 E8 as rel16, Intel as rel32."""
+    """By operand size, in 64-bit mode too: there the engine reads 66 E8 as rel16, as AMD does; Intel
+    rel32.
+    """
     c.imm = c.number(2 if c.operand_size == 16 else 4, signed=True)
     _branch(c)
 
@@ -213,7 +220,9 @@ _IMMEDIATES: Final = {
 
 
 def _is_vex(c: _Cursor, byte: int) -> bool:
-    """C4, C5 and 62 are lds, les and bound with memory, and prefixes where those would name a register (SDM vol. 2A, 2.3.5)."""
+    """C4, C5, 62: les, lds, bound with memory; prefixes where those would name a register (SDM vol. 2A,
+    2.3.5).
+    """
     return byte in (0xC4, 0xC5, 0x62) and (c.bits == 64 or c.code[c.pos] >= 0xC0)
 
 
@@ -253,8 +262,9 @@ def _read_opcode(c: _Cursor, byte: int) -> bool:
 def decode(code: Code, offset: int, bits: int) -> Insn | None:
     """Decode the instruction at ``code[offset]`` for a code segment of 16, 32 or 64 ``bits``.
 
-    Returns None when the opcode is undefined or the instruction is longer than 15 bytes; an Insn may still be #UD for
-    its operands or prefixes, which ``catalogue.classify`` tells. Raises ``Truncated`` when the bytes end too early.
+    Returns None when the opcode is undefined or the instruction is longer than 15 bytes; an Insn may
+    still be #UD for its operands or prefixes, which ``catalogue.classify`` tells. Raises ``Truncated``
+    when the bytes end too early.
     """
     cursor = _Cursor(code, offset, bits)
     try:
@@ -269,7 +279,9 @@ def decode(code: Code, offset: int, bits: int) -> Insn | None:
 
 
 def length_at(code: Code, offset: int, bits: int) -> int:
-    """Bytes of the instruction at ``code[offset]``, 0 when ``decode`` would return None; raises ``Truncated`` as it does."""
+    """Bytes of the instruction at ``code[offset]``, 0 where ``decode`` returns None; raises ``Truncated``
+    as it does.
+    """
     insn = decode(code, offset, bits)
     return 0 if insn is None else insn.length
 

@@ -16,10 +16,11 @@ VEX_MAP = 4
 class Insn:
     """One instruction, as encoded.
 
-    ``opmap`` is 0 for the one-byte map, 1 for 0F, 2 for 0F 38, 3 for 0F 3A, 4 for VEX and EVEX encodings; ``opcode`` is the
-    byte within it. Register numbers are the machine's (0 is eax). ``disp`` is sign-extended, except the offset of
-    A0..A3, which is an address. ``imm`` is as encoded (unsigned), except the displacement of a relative branch, which is
-    signed; a far pointer has its offset in ``imm`` and its selector in ``imm2``, ``enter`` its level in ``imm2``.
+    ``opmap`` is 0 for the one-byte map, 1 for 0F, 2 for 0F 38, 3 for 0F 3A, 4 for VEX and EVEX encodings;
+    ``opcode`` is the byte within it. Register numbers are the machine's (0 is eax). ``disp`` is
+    sign-extended, except the offset of A0..A3, which is an address. ``imm`` is as encoded (unsigned), except
+    the displacement of a relative branch, which is signed; a far pointer has its offset in ``imm`` and
+    its selector in ``imm2``, and ``enter`` has its level in ``imm2``. ``prefixes`` counts prefix bytes.
     """
 
     raw: bytes
@@ -76,7 +77,7 @@ class Insn:
 
     @property
     def data_segment(self) -> int:
-        """The segment register of the memory operand: the override, else SS under (e)sp and (e)bp, else DS."""
+        """The memory operand's segment register: the override, else SS under (e)sp and (e)bp, else DS."""
         if self.segment is not None:
             return self.segment
         return SS if self.base in (4, 5) else DS
@@ -87,7 +88,9 @@ class Insn:
         return self.imm if self.relative else None
 
     def target(self, eip: int) -> int | None:
-        """Where a relative branch at offset ``eip`` goes; None for everything else. 16-bit branches clear the high half."""
+        """Where a relative branch at offset ``eip`` goes, cut to the operand size; None for everything
+        else.
+        """
         if not self.relative:
             return None
         return (eip + len(self.raw) + self.imm) & ((1 << self.operand_size) - 1)

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The opcode maps: what follows each opcode byte, where control goes after it, and what may be locked.
 
-Source: SDM vol. 2D, appendix A. Each map is a grid of 16 rows of 16 cells; a cell is an operand code and a flow mark.
+Source: SDM vol. 2D, appendix A. Each map is a grid of 16 rows of 16 cells; a cell is an operand code and
+a flow mark.
 
-    .    nothing follows              m    ModRM                r    ModRM whose mod is ignored (registers only)
+    .    nothing follows              m    ModRM                r    ModRM that always names registers
     mb   ModRM, imm8                  mz   ModRM, imm16/32
     gb   ModRM, imm8 only in /0 /1    gz   ModRM, imm16/32 only in /0 /1
     ib   imm8      iw  imm16          iz   imm16/32             iv   imm16/32/64
@@ -27,7 +28,7 @@ class Flow(Enum):
     COND = "cond"  # to its displacement or the next instruction
     CALL = "call"  # to a callee that normally returns to the next instruction
     STOP = "stop"  # elsewhere, not told by the bytes: returns, indirect jumps, far jumps, ud
-    EVENT = "event"  # through a gate or a halt, normally back to the next instruction: int n, int3, into, hlt, syscall
+    EVENT = "event"  # through a gate or a halt, and normally back to the next instruction: int n, hlt
 
 
 class Operands(IntEnum):
@@ -148,4 +149,6 @@ LOCKABLE: Final[dict[tuple[int, int], int]] = {
     (1, 0xBA): 0b1110_0000,  # bts, btr, btc with an immediate
     (1, 0xC7): 0b0000_0010,  # cmpxchg8b
 }
-"""(map, opcode) → a bit for every ModRM.reg that may be locked, when its destination is memory (SDM vol. 2A, LOCK)."""
+"""(map, opcode) → a bit for each ModRM.reg that may be locked when its destination is memory (SDM vol.
+2A, LOCK).
+"""
