@@ -3,21 +3,13 @@
 
 from dataclasses import dataclass
 
+from patcher.x86.segment import Segment
+
 #: Order of `CpuDump.regs`: the encoding order of SDM vol. 2, table 2-2.
 REG_NAMES = ("eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi")
 
 #: Order of `CpuDump.segments`.
 SEGMENT_NAMES = ("es", "cs", "ss", "ds", "fs", "gs", "ldtr", "tr")
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentDump:
-    """A segment register with its hidden part; limit in bytes, flags = high descriptor dword & 0x00F0FF00."""
-
-    selector: int
-    base: int
-    limit: int
-    flags: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +46,7 @@ class CpuDump:
     cr2: int
     cr3: int
     cr4: int
-    segments: tuple[SegmentDump, ...]
+    segments: tuple[Segment, ...]
     gdtr: TableDump
     idtr: TableDump
     code: bytes = b""
