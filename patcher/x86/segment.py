@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A segment register with its hidden part (SDM vol. 3A, 3.4.3)."""
+
+from typing import NamedTuple
+
+
+class Segment(NamedTuple):
+    """`flags` is the descriptor's high double word masked with 0x00F0FF00; `limit` is in bytes, granularity applied."""
+
+    selector: int
+    base: int
+    limit: int
+    flags: int

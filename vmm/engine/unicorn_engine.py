@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Unicorn as the physical processor (this module and its sibling `learn.py` are the only ones that touch it).
+
+Everything on the hot path is a bare ctypes call or a callback without the binding in between. The four callbacks get
+the engine's raw arguments; whoever installs them must not let an exception out, because ctypes can only print it.
+"""
+
+import ctypes
+import mmap
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import unicorn
+from unicorn import x86_const as x86
+from unicorn.unicorn_py3.unicorn import uclib
+
+from vmm.engine.learn import Learned, handle_of, learn
+from vmm.engine.state_area import StateArea
+
+FRAMES_BASE = 0x1_0000_0000  # Hpa: code frames, above all that a 32-bit guest can have as RAM
+OPEN_BUS = 0x3_0000_0000  # Hpa: one page that answers all ones and drops writes
+PAGE = 4096
+
+ACCESS_READ, ACCESS_WRITE, ACCESS_FETCH = unicorn.UC_MEM_READ, unicorn.UC_MEM_WRITE, unicorn.UC_MEM_FETCH
+PROT_READ, PROT_WRITE, PROT_EXEC = unicorn.UC_PROT_READ, unicorn.UC_PROT_WRITE, unicorn.UC_PROT_EXEC
+RUN_OK, RUN_REFUSED = unicorn.UC_ERR_OK, unicorn.UC_ERR_EXCEPTION
+RUN_INVALID = unicorn.UC_ERR_INSN_INVALID
+
+_WRITE = 1 << 30
+_TLB_FLUSH = unicorn.UC_CTL_TLB_FLUSH | _WRITE
+_TB_FLUSH = unicorn.UC_CTL_TB_FLUSH | _WRITE
+_TB_REMOVE = unicorn.UC_CTL_TB_REMOVE_CACHE | 2 << 26 | _WRITE
+
+_INTERRUPT = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p)
+_INVALID = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.c_void_p)
+_FILL = ctypes.CFUNCTYPE(
+    ctypes.c_bool, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p
+)
+_BLOCK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.POINTER(ctypes.c_uint64 * 2), ctypes.c_void_p, ctypes.c_void_p)
+_READ = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint, ctypes.c_void_p)
+_WRITE_CB = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint, ctypes.c_uint64, ctypes.c_void_p)
+
+
+@dataclass(frozen=True, slots=True)
+class Callbacks:
+    """What the engine calls. `fill` answers through `Engine.answer`; `block` gets (pc, size) of a new translation."""
+
+    interrupt: Callable[[int, int, int], None]  # (handle, vector, data)
+    invalid: Callable[[int, int], bool]  # (handle, data) -> go on?
+    fill: Callable[[int, int, int, int, int], bool]  # (handle, linear page, access, answer, data) -> mapped?
+    block: Callable[[int, int], None]  # (linear start, bytes)
+
+
+@cache
+def _learned() -> Learned:
+    return learn()
+
+
+class UnicornEngine:
+    """One engine with `ram` as physical memory from 0 and `frames` code frames from `FRAMES_BASE`.
+
+    `ram` must outlive the engine. `area` is the live processor state.
+    """
+
+    def __init__(self, ram: mmap.mmap, frames: int) -> None:
+        learned = _learned()
+        self._uc = unicorn.Uc(unicorn.UC_ARCH_X86, unicorn.UC_MODE_32)
+        self._handle = self._uc._uch
+        self._keep: list[object] = []
+        self._block_bootstrap()
+        self.frames = mmap.mmap(-1, frames * PAGE)
+        self._map(0, ram)
+        self._map(FRAMES_BASE, self.frames)
+        self._uc.ctl_exits_enabled(True)
+        self._uc.ctl_set_tlb_mode(unicorn.UC_TLB_VIRTUAL)
+        self._flags = ctypes.c_uint64()
+        self._flags_ref = ctypes.byref(self._flags)
+        self.area = StateArea(self._image(learned), learned.layout, self._computed_flags)
+        self._fault = ctypes.c_uint64.from_address(handle_of(self._uc) + learned.fault_address)
+
+    def _image(self, learned: Learned) -> memoryview:
+        pointer = ctypes.c_uint64.from_address(handle_of(self._uc) + learned.cpu_pointer).value
+        image = (ctypes.c_ubyte * learned.layout.size).from_address(pointer + learned.image)
+        return memoryview(image)
+
+    def _block_bootstrap(self) -> None:
+        """Two blocks before anything else: the block callback is blind until the engine has gone from one to another."""
+        self._uc.mem_map(0, PAGE)
+        self._uc.mem_write(0, b"\xeb\x00\x90")
+        self._uc.emu_start(0, 3)
+        self._uc.mem_unmap(0, PAGE)
+
+    def _map(self, hpa: int, memory: mmap.mmap) -> None:
+        buffer = (ctypes.c_ubyte * len(memory)).from_buffer(memory)
+        self._keep.append(buffer)
+        self._uc.mem_map_ptr(hpa, len(memory), unicorn.UC_PROT_ALL, ctypes.addressof(buffer))
+
+    def map_mmio(
+        self, hpa: int, size: int, read: Callable[[int, int], int], write: Callable[[int, int, int], None]
+    ) -> None:
+        """Let `read(offset, size)` and `write(offset, size, value)` answer for `size` bytes at `hpa`."""
+        self._uc.mmio_map(
+            hpa, size, lambda _uc, offset, width, _data: read(offset, width), None,
+            lambda _uc, offset, width, value, _data: write(offset, width, value), None,
+        )  # fmt: skip
+
+    def install(self, callbacks: Callbacks) -> None:
+        """Install the four callbacks, once, before the first `run`."""
+        block = callbacks.block
+        self._hook(unicorn.UC_HOOK_INTR, _INTERRUPT(callbacks.interrupt))
+        self._hook(unicorn.UC_HOOK_INSN_INVALID, _INVALID(callbacks.invalid))
+        self._hook(unicorn.UC_HOOK_TLB_FILL, _FILL(callbacks.fill))
+        self._hook(
+            unicorn.UC_HOOK_EDGE_GENERATED,
+            _BLOCK(lambda _uc, tb, _previous, _data: block(tb.contents[0], tb.contents[1] >> 16 & 0xFFFF)),
+        )
+
+    def hook_instruction(self, instruction: str, callback: object) -> None:
+        """Have `callback` run for port reads ("in") or writes ("out"), "cpuid" or "rdtsc": native runs only."""
+        self._uc.hook_add(
+            unicorn.UC_HOOK_INSN, callback, None, 1, 0, getattr(x86, f"UC_X86_INS_{instruction.upper()}")
+        )
+
+    def _hook(self, kind: int, function: object) -> None:
+        handle = ctypes.c_size_t()
+        self._keep.append((function, handle))
+        status = uclib.uc_hook_add(
+            self._handle, ctypes.byref(handle), kind, ctypes.cast(function, ctypes.c_void_p),  # type: ignore[arg-type]
+            None, ctypes.c_uint64(1), ctypes.c_uint64(0),
+        )  # fmt: skip
+        if status != unicorn.UC_ERR_OK:
+            raise unicorn.UcError(status)
+
+    # --- running
+
+    def run(self, count: int = 0) -> int:
+        """Run from the area's EIP until stopped, `count` instructions (0: no budget) or a refused access; a status."""
+        return int(uclib.uc_emu_start(self._handle, self.area.eip, 0, 0, count))
+
+    def stop(self) -> None:
+        """End `run` at the next block boundary; may be called from any thread and from callbacks."""
+        uclib.uc_emu_stop(self._handle)
+
+    def restart_at(self, eip: int) -> None:
+        """From a callback: abandon the block at hand and go on at `eip`."""
+        self._uc.reg_write(x86.UC_X86_REG_EIP, eip)
+
+    @property
+    def fault_address(self) -> int:
+        """The exact linear address of the access that `fill` refused last."""
+        return self._fault.value & 0xFFFF_FFFF
+
+    # --- translations
+
+    def flush_tlb(self) -> None:
+        uclib.uc_ctl(self._handle, _TLB_FLUSH)
+
+    def flush_blocks(self) -> None:
+        uclib.uc_ctl(self._handle, _TB_FLUSH)
+
+    def remove_blocks(self, begin: int, end: int) -> None:
+        """Drop translations that cover linear [begin, end); the pages must be fetchable now."""
+        uclib.uc_ctl(self._handle, _TB_REMOVE, ctypes.c_uint64(begin), ctypes.c_uint64(end))
+
+    def _computed_flags(self) -> int:
+        uclib.uc_reg_read(self._handle, x86.UC_X86_REG_EFLAGS, self._flags_ref)
+        return self._flags.value & 0xFFFF_FFFF
+
+    def close(self) -> None:
+        """Free the engine; the area and the frames must not be used afterwards."""
+        self.area.words.release()
+        self._keep.clear()
+        del self._uc

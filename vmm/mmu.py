@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The guest's memory management unit: linear to physical for the monitor's own accesses and for the engine's fills.
+
+Translations are remembered as a hardware TLB does, and dropped when the guest flushes: the monitor must not see a
+page-table change earlier than the guest is promised to, nor much later.
+"""
+
+from patcher.x86.exceptions import GuestFault
+from patcher.x86.paging import CR0_PG, CR0_WP, CR4_PAE, CR4_PSE, EFER_NXE, Access, Mode, Translation, walk
+from vmm.memory import GuestMemory
+
+MASK = 0xFFFF_FFFF
+USER = 1 << 20  # in a key of the remembered translations: beside the 20 bits of a page number
+
+_ACCESS = {(write, user): Access(write, user) for write in (False, True) for user in (False, True)}
+_FETCH = {user: Access(False, user, True) for user in (False, True)}
+
+
+class Mmu:
+    """Page walks under the current CR0, CR3, CR4 and EFER; linear accesses for effects (the `v.mem` of a vCPU)."""
+
+    def __init__(self, memory: GuestMemory) -> None:
+        self.memory = memory
+        self.paging = False
+        self.mode = Mode(0, False, False, False, False)
+        self.user = False  # virtual CPL is 3
+        self.reads: dict[int, int] = {}  # page number | USER -> guest-physical page address
+        self.writes: dict[int, int] = {}
+
+    def set_mode(self, cr0: int, cr3: int, cr4: int, efer: int) -> None:
+        self.paging = bool(cr0 & CR0_PG)
+        self.mode = Mode(cr3, bool(cr4 & CR4_PAE), bool(cr4 & CR4_PSE), bool(cr0 & CR0_WP), bool(efer & EFER_NXE))
+        self.flush()
+
+    def flush(self) -> None:
+        self.reads.clear()
+        self.writes.clear()
+
+    def flush_page(self, linear: int) -> None:
+        page = linear >> 12
+        for remembered in (self.reads, self.writes):
+            remembered.pop(page, None)
+            remembered.pop(page | USER, None)
+
+    def translate(self, linear: int, write: bool, user: bool) -> Translation:
+        """Walk for a data access; accessed and dirty bits are set. Raises GuestFault."""
+        if not self.paging:
+            return Translation(linear & 0xFFFF_F000, True, True)
+        return walk(self.memory, self.mode, linear, _ACCESS[write, user])
+
+    def translate_fetch(self, linear: int, user: bool) -> Translation:
+        """Walk for an instruction fetch. Raises GuestFault."""
+        if not self.paging:
+            return Translation(linear & 0xFFFF_F000, True, True)
+        return walk(self.memory, self.mode, linear, _FETCH[user])
+
+    def _read_page(self, page: int, user: bool) -> int:
+        key = page | USER if user else page
+        gpa = self.reads.get(key)
+        if gpa is None:
+            gpa = self.reads[key] = self.translate(page << 12, False, user).page
+        return gpa
+
+    def _write_page(self, page: int, user: bool) -> int:
+        key = page | USER if user else page
+        gpa = self.writes.get(key)
+        if gpa is None:
+            gpa = self.writes[key] = self.translate(page << 12, True, user).page
+        return gpa
+
+    # --- accesses; `linear` wraps at 4 GiB, a fault carries the exact address
+
+    def read_as(self, linear: int, size: int, cpl: int) -> int:
+        linear &= MASK
+        offset = linear & 0xFFF
+        if offset + size > 4096:
+            return self._read_split(linear, size, cpl)
+        try:
+            return self.memory.read(self._read_page(linear >> 12, cpl == 3) + offset, size)
+        except GuestFault as fault:
+            raise GuestFault(fault.vector, fault.error_code, linear) from None
+
+    def _read_split(self, linear: int, size: int, cpl: int) -> int:
+        first = 4096 - (linear & 0xFFF)
+        low = self.read_as(linear, first, cpl)
+        return low | self.read_as(linear + first, size - first, cpl) << 8 * first
+
+    def write_as(self, linear: int, size: int, value: int, cpl: int) -> None:
+        linear &= MASK
+        offset = linear & 0xFFF
+        value &= (1 << 8 * size) - 1
+        if offset + size > 4096:
+            self._write_split(linear, size, value, cpl)
+            return
+        try:
+            self.memory.write(self._write_page(linear >> 12, cpl == 3) + offset, size, value)
+        except GuestFault as fault:
+            raise GuestFault(fault.vector, fault.error_code, linear) from None
+
+    def _write_split(self, linear: int, size: int, value: int, cpl: int) -> None:
+        """Both pages are translated before a byte of either is written."""
+        first = 4096 - (linear & 0xFFF)
+        self.probe(linear, first, True, cpl)
+        self.probe(linear + first, size - first, True, cpl)
+        self.write_as(linear, first, value, cpl)
+        self.write_as(linear + first, size - first, value >> 8 * first, cpl)
+
+    def probe(self, linear: int, size: int, write: bool = True, cpl: int | None = None) -> None:
+        """Raise what an access to [linear, linear + size) would raise; only accessed and dirty bits change."""
+        user = self.user if cpl is None else cpl == 3
+        linear &= MASK
+        for start in {linear, (linear + size - 1 & 0xFFFF_F000) & MASK if (linear & 0xFFF) + size > 4096 else linear}:
+            try:
+                (self._write_page if write else self._read_page)(start >> 12, user)
+            except GuestFault as fault:
+                raise GuestFault(fault.vector, fault.error_code, start) from None
+
+    def read(self, linear: int, size: int) -> int:
+        """With the rights of the current virtual CPL."""
+        return self.read_as(linear, size, 3 if self.user else 0)
+
+    def write(self, linear: int, size: int, value: int) -> None:
+        self.write_as(linear, size, value, 3 if self.user else 0)
+
+    def read_system(self, linear: int, size: int) -> int:
+        """With supervisor rights: descriptor tables, TSS, interrupt frames."""
+        return self.read_as(linear, size, 0)
+
+    def write_system(self, linear: int, size: int, value: int) -> None:
+        self.write_as(linear, size, value, 0)
+
+    def fetch_bytes(self, linear: int, size: int) -> bytes:
+        """Up to `size` instruction bytes at `linear`; fewer where a fetch would fault. Sets no bit, raises nothing."""
+        out = b""
+        while len(out) < size:
+            at = linear + len(out) & MASK
+            try:
+                gpa = self._read_page(at >> 12, self.user) | at & 0xFFF
+            except GuestFault:
+                break
+            take = min(size - len(out), 4096 - (at & 0xFFF))
+            out += bytes(self.memory.page(gpa >> 12)[at & 0xFFF : (at & 0xFFF) + take])
+        return out

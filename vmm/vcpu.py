@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The virtual processor: the guest's registers (live in the engine) and its virtual privileged state (kept here).
+
+The guest's ring 0 runs at engine ring 1, its ring 3 at engine ring 3. Selectors, bases and the interrupt flag are the
+engine's own; IOPL, the control registers and the system tables are virtual. `Ring map` below is the whole of it.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from patcher.x86.paging import CR0_PG
+from patcher.x86.segment import Segment
+from vmm.engine.state_area import CS, LDTR, StateArea
+from vmm.mmu import Mmu
+
+IF, IOPL, TF = 0x200, 0x3000, 0x100
+NULL = Segment(0, 0, 0, 0)
+
+
+@dataclass(slots=True)
+class TableRegister:
+    """GDTR or IDTR; `limit` in bytes, inclusive."""
+
+    base: int = 0
+    limit: int = 0xFFFF
+
+
+class Ports(Protocol):
+    """What effects need of the port bus."""
+
+    def read(self, port: int, size: int) -> int: ...
+    def write(self, port: int, size: int, value: int) -> None: ...
+
+
+class Tlb(Protocol):
+    """The engine's translations, flushed when the guest says so."""
+
+    def flush(self) -> None: ...
+    def flush_page(self, linear: int) -> None: ...
+    def mode_changed(self) -> None: ...
+
+
+class Vcpu:
+    """Guest state. Effects change it through these members only; none of them checks what the guest may do."""
+
+    def __init__(self, area: StateArea, mem: Mmu, bus: Ports, model: object, clock: object, fast: bool) -> None:
+        self.area = area
+        self.regs = area.regs
+        self.mem = mem
+        self.bus = bus
+        self.model = model
+        self.clock = clock
+        self.fast = fast  # cli, sti and popf may act on the real interrupt flag
+        self.window = False  # an interrupt waits for IF: sti must trap
+        self.cpl = 0
+        self.iopl = 0
+        self.cr0, self.cr2, self.cr3, self.cr4 = 0x11, 0, 0, 0
+        self.dr = [0, 0, 0, 0, 0, 0, 0xFFFF_0FF0, 0x400]
+        self.msrs: dict[int, int] = {}
+        self.gdtr, self.idtr = TableRegister(), TableRegister(limit=0x3FF)
+        self._system = [NULL, NULL]  # LDTR, TR
+        self.halted = False
+        self.shadow = False
+        self.tlb: Tlb = _NoTlb()
+        self.apply_ring()
+
+    # --- registers
+
+    @property
+    def eip(self) -> int:
+        return self.area.words[self.area.eip_word]
+
+    @eip.setter
+    def eip(self, value: int) -> None:
+        self.area.words[self.area.eip_word] = value & 0xFFFF_FFFF
+
+    @property
+    def eflags(self) -> int:
+        """EFLAGS as the guest must see it."""
+        return self.area.eflags & ~IOPL | self.iopl << 12
+
+    @eflags.setter
+    def eflags(self, value: int) -> None:
+        changed = (value >> 12 & 3) != self.iopl
+        self.iopl = value >> 12 & 3
+        self.area.eflags = value & ~IOPL | self._engine_iopl() << 12
+        if changed and self.cpl:
+            self.tlb.mode_changed()
+
+    @property
+    def interrupt_flag(self) -> bool:
+        return bool(self.area.control_flags & IF)
+
+    def advance(self, insn: "HasLength") -> None:
+        """Step over the instruction that an effect has completed."""
+        area = self.area
+        eip = area.words[area.eip_word] + len(insn.raw)
+        area.words[area.eip_word] = eip & (0xFFFF_FFFF if insn.bits == 32 else 0xFFFF)
+
+    # --- segments
+
+    def segment(self, index: int) -> Segment:
+        return self._system[index - LDTR] if index >= LDTR else self.area.segment(index)
+
+    def load_segment(self, index: int, segment: Segment) -> None:
+        if index >= LDTR:
+            self._system[index - LDTR] = segment
+            return
+        wide = self.area.code32
+        self.area.load_segment(index, segment)
+        if index == CS and self.area.code32 != wide:
+            self.tlb.mode_changed()
+
+    # --- ring map
+
+    def set_cpl(self, cpl: int) -> None:
+        """Enter virtual ring `cpl`: rings 0 and 3 share no translations in the engine, the others share ring 0's."""
+        if cpl == self.cpl:
+            return
+        flush = 0 < cpl < 3 or 0 < self.cpl < 3
+        self.cpl = cpl
+        self.apply_ring()
+        if flush:
+            self.tlb.mode_changed()
+
+    def apply_ring(self) -> None:
+        """Ring map: virtual 0 and 1 run at engine ring 1, 2 at 2, 3 at 3."""
+        self.mem.user = self.cpl == 3
+        self.area.engine_cpl = self.cpl or 1
+        self.area.control_flags = self.area.control_flags & ~IOPL | self._engine_iopl() << 12
+
+    def _engine_iopl(self) -> int:
+        """What makes the engine itself treat cli and sti as the guest expects, or fault where it must come to us."""
+        if self.cpl == 3:
+            return self.iopl if self.iopl < 3 else 0  # with IOPL 3 the user's cli and sti must come to us
+        return 1 if self.fast and not self.cpl and not self.window else 0
+
+    def open_window(self, waiting: bool) -> None:
+        """While an interrupt waits for IF, sti and its kin must trap."""
+        if waiting != self.window:
+            self.window = waiting
+            self.area.control_flags = self.area.control_flags & ~IOPL | self._engine_iopl() << 12
+
+    # --- control registers
+
+    def write_cr0(self, value: int) -> None:
+        self.cr0 = value
+        self.mode_changed()
+
+    def write_cr3(self, value: int) -> None:
+        self.cr3 = value
+        self.mem.set_mode(self.cr0, value, self.cr4, self.efer)
+        if self.cr0 & CR0_PG:
+            self.tlb.flush()
+
+    def write_cr4(self, value: int) -> None:
+        self.cr4 = value
+        self.mode_changed()
+
+    @property
+    def efer(self) -> int:
+        return self.msrs.get(0xC000_0080, 0)
+
+    def mode_changed(self) -> None:
+        """CR0, CR4 or EFER changed: tell the engine's FPU, the page walk and the translations."""
+        self.area.set_fpu_mode(self.cr0, self.cr4)
+        self.mem.set_mode(self.cr0, self.cr3, self.cr4, self.efer)
+        self.tlb.flush()
+
+    def tsc(self) -> int:
+        """The time-stamp counter: one count a nanosecond of virtual time, plus what the guest wrote to it."""
+        return (self.clock.now() + self.msrs.get(0x10, 0)) & 0xFFFF_FFFF_FFFF_FFFF  # type: ignore[attr-defined]
+
+
+class HasLength(Protocol):
+    """An instruction, as far as stepping over it goes."""
+
+    raw: bytes
+    bits: int
+
+
+class _NoTlb:
+    """Before the engine is wired, and in tests."""
+
+    def flush(self) -> None: ...
+    def flush_page(self, linear: int) -> None: ...
+    def mode_changed(self) -> None: ...
