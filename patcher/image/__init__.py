@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Executable files as `Image`s. One file a format: a module here that holds a `FORMAT` is a format.
+
+    image = patcher.image.read(data, "kernel.elf")
+
+The format is told by the contents, never by the name of the file. Whatever the bytes are, the outcome is an
+`Image` or a `PatcherError` whose text is a sentence with the file's name in it; memory and time grow with the
+file's size.
+"""
+
+import importlib
+import pkgutil
+from functools import cache
+
+from patcher.errors import PatcherError
+from patcher.image.model import Format, Image, Segment, Symbol
+
+__all__ = ["Format", "Image", "Segment", "Symbol", "detect", "formats", "read"]
+
+
+@cache
+def formats() -> tuple[Format, ...]:
+    """Every format of this package, in the order in which they are asked."""
+    found: dict[str, Format] = {}
+    for info in pkgutil.iter_modules(__path__):
+        form = getattr(importlib.import_module(f"{__name__}.{info.name}"), "FORMAT", None)
+        if not isinstance(form, Format):
+            continue
+        if form.name in found:
+            raise PatcherError(f"Two modules of {__name__} claim the image format {form.name}.")
+        found[form.name] = form
+    return tuple(sorted(found.values(), key=lambda form: form.rank))
+
+
+def detect(data: bytes) -> Format:
+    """The format of a file's contents. Every file is at least a flat binary."""
+    return next(form for form in formats() if form.matches(data))
+
+
+def read(data: bytes, name: str, form: Format | None = None) -> Image:
+    """Read a file's contents, in its detected format or in the given one."""
+    if not data:
+        raise PatcherError(f"{name} is empty.")
+    return (form or detect(data)).read(data, name)
