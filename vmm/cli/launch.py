@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""From what the user chose to a machine that is ready to run."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from vmm.cli.image import Image, file_or_guest, initrd_files, kernel_file
+from vmm.cli.run_options import RunChoices
+from vmm.trace import Trace
+
+if TYPE_CHECKING:
+    from vmm.machine import Machine
+
+DEFAULT_MEMORY = 32
+
+
+def open_machine(choices: RunChoices, trace: Trace | None) -> "Machine":
+    """The machine, wired and loaded; a context manager that closes it. Raises NoImage and UsageError."""
+    image = chosen_image(choices)
+    modules = () if choices.initrd is None else initrd_files(choices.initrd)
+    serial = chosen_serial(choices)
+    from vmm.machine import Machine
+
+    return Machine(
+        kernel=image.kernel,
+        append=choices.append,
+        modules=modules,
+        memory=choices.memory or image.memory or DEFAULT_MEMORY,
+        cpu=choices.cpu,
+        policy=choices.policy,
+        serial=serial,
+        debugcon=choices.debugcon or "null",
+        debug_exits=tuple((device.iobase, device.iosize) for device in choices.devices) or None,
+        display="none" if choices.nographic else choices.display,
+        clock=choices.clock,
+        no_reboot=choices.no_reboot,
+        trace=trace,
+        exit_map=choices.exit_map is not None,
+    )
+
+
+def chosen_image(choices: RunChoices) -> Image:
+    """The one image that was named, by position or by -kernel."""
+    if choices.image is not None and choices.kernel is not None:
+        raise click.UsageError(f"-kernel {choices.kernel} and IMAGE {choices.image}: give one of them")
+    if choices.kernel is not None:
+        return kernel_file(choices.kernel)
+    if choices.image is None:
+        raise click.UsageError(
+            "nothing to run: give IMAGE or -kernel FILE ('patchvisor run hello' is a start)"
+        )
+    return file_or_guest(choices.image)
+
+
+def chosen_serial(choices: RunChoices) -> str:
+    """Where the first serial port goes: as told, else to whatever has standard output for itself."""
+    if choices.serial is not None:
+        if choices.as_json and choices.serial.endswith("stdio"):
+            raise click.UsageError(f"-serial {choices.serial} and --json: both want standard output")
+        return choices.serial
+    if choices.nographic and not choices.as_json:
+        return "mon:stdio"
+    return "null" if choices.as_json or choices.display == "text" else "stdio"
