@@ -93,7 +93,7 @@ service_gate:
     call service
     ret
 
-# Copies the frame to RECORD, and goes on at RESUME if that is not 0.
+# Copies the frame to RECORD and goes on at RESUME; 0 = at the saved eip, -1 (as after every verdict) = not at all.
 record_trap:
     incl REC_COUNT
     movl F_VECTOR(%ebp), %eax
@@ -119,6 +119,8 @@ record_trap_inner:
     movl %cr2, %eax
     movl %eax, REC_CR2
     movl RESUME, %eax
+    cmpl $-0x1, %eax
+    je unexpected_trap
     testl %eax, %eax
     jz record_trap_end
     movl %eax, F_EIP(%ebp)

@@ -8,6 +8,7 @@
 .equ LDT, 0x185000
 .equ RECORD, 0x186000           # what record_trap saw, see below
 .equ SCRATCH, 0x187000          # one page for the guest's own use
+.equ gdt, 0x188000              # 32 descriptors: seven from tables.s, from 0x38 on the guest's own
 .equ USER_STACK, 0x1c0000       # stack tops
 .equ TRAP_STACK, 0x1d0000       # ring 0 stack taken from ring 3 (TSS.esp0)
 .equ STACK, 0x1e0000
@@ -21,7 +22,7 @@
 .equ REC_ESP, 0x186018
 .equ REC_SS, 0x18601c
 .equ REC_CR2, 0x186020
-.equ RESUME, 0x186024           # where record_trap goes on; 0 = at the saved eip
+.equ RESUME, 0x186024           # where record_trap goes on: see there
 .equ FAILURES, 0x186028
 .equ KERNEL_ESP, 0x18602c       # ring 0 stack that enter_user left behind
 

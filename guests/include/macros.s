@@ -72,6 +72,7 @@ Lcln_after\@:
     movl $\vector, %edx
     movl $\error, %ecx
     movl $\where, LAST_WHERE
+    movl $-0x1, RESUME
     movl $0x3, %eax
     ask
     jmp Lver_end\@

@@ -6,6 +6,13 @@ setup:
     cli
     cld
     call serial_setup
+    movb $0xff, %al             # no interrupt until a guest asks for one
+    outb %al, $0x21
+    outb %al, $0xa1
+    movl $gdt_template, %esi
+    movl $gdt, %edi
+    movl $0xe, %ecx
+    rep movsl
     lgdtl gdt_pointer
     .byte 0xea
     .long setup_flat
@@ -42,6 +49,7 @@ setup_recorders:
     cmpl $0x20, %ecx
     jb setup_recorders
     lidtl idt_pointer
+    movl $-0x1, RESUME
     movl $TRAP_STACK, TSS+0x4
     movl $DATA0, TSS+0x8
     movl $0x680000, TSS+0x64
@@ -72,7 +80,7 @@ idt_pointer:
     .word 0x7ff
     .long IDT
 .balign 0x10, 0x0
-gdt:
+gdt_template:
     .quad 0x0
     .quad 0x00cf9b000000ffff    # 08 code, ring 0
     .quad 0x00cf93000000ffff    # 10 data, ring 0
@@ -80,10 +88,6 @@ gdt:
     .quad 0x00cff3000000ffff    # 20 data, ring 3
     .quad 0x0000891820002068    # 28 TSS, at TSS with TSS_LIMIT
     .quad 0x00008218500000ff    # 30 LDT
-gdt_free:                       # 38..f8: the guest's own
-    .rept 0x19
-    .quad 0x0
-    .endr
 
 # One stub of 16 bytes a vector: pushes 0 where the processor pushes no error code, then the vector.
 .set VECTOR, 0x0
