@@ -28,17 +28,6 @@ def file_or_guest(word: str) -> Image:
     return _guest(word) or kernel_file(word)
 
 
-def initrd_files(text: str) -> tuple[tuple[Path, str], ...]:
-    """The files of -initrd, each with the text its module gets: "FILE ARGS,FILE ARGS", as QEMU reads it.
-
-    A text that is a file's name as it stands is that file. Raises NoImage for a file that cannot be read.
-    """
-    if os.path.exists(text):
-        return ((readable_file(text), text),)
-    words = [module.strip() for module in text.split(",")]
-    return tuple((readable_file(module.partition(" ")[0]), module) for module in words)
-
-
 def readable_file(word: str) -> Path:
     """The path, once it is known that a regular file is there and may be read."""
     path = Path(word)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vmm.cli.image import Image, file_or_guest, initrd_files, kernel_file
+from vmm.cli.image import Image, file_or_guest, kernel_file
 from vmm.cli.run_options import RunChoices
 from vmm.trace import Trace
 
@@ -18,14 +18,14 @@ DEFAULT_MEMORY = 32
 def open_machine(choices: RunChoices, trace: Trace | None) -> "Machine":
     """The machine, wired and loaded; a context manager that closes it. Raises NoImage and UsageError."""
     image = chosen_image(choices)
-    modules = () if choices.initrd is None else initrd_files(choices.initrd)
     serial = chosen_serial(choices)
     from vmm.machine import Machine
 
     return Machine(
         kernel=image.kernel,
         append=choices.append,
-        modules=modules,
+        initrd=choices.initrd,
+        address=choices.address,
         memory=choices.memory or image.memory or DEFAULT_MEMORY,
         cpu=choices.cpu,
         policy=choices.policy,

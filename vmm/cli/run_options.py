@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import click
 
-from vmm.cli.values import DebugExit, chardev, cpu_name, debug_exit, memory_size, trace_items
+from vmm.cli.values import DebugExit, address, chardev, cpu_name, debug_exit, memory_size, trace_items
 from vmm.trace import TraceItem
 
 POLICIES = ("fast", "trap", "native")
@@ -22,6 +22,7 @@ class RunChoices:
     kernel: str | None = None
     append: str = ""
     initrd: str | None = None
+    address: int | None = None
     memory: int | None = None
     cpu: str = "default"
     serial: str | None = None
@@ -84,6 +85,8 @@ def _our_options() -> Sequence[click.Option]:
             "fast: traps and stubs; trap: a trap for each; native: ring 0, unpatched.  [fast]",
             type=click.Choice(POLICIES), default="fast",
         ),
+        _option("--load-at", "address", "ADDRESS", "Load the file at this address as a flat binary.",
+                type=address),
         _option("--clock", "clock", "KIND", "host: the host's time; counted: time from instructions.  [host]",
                 type=click.Choice(CLOCKS), default="host"),
         _option("--timeout", "timeout", "SECONDS", "End after this much host time, status 124.", type=float),

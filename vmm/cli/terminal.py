@@ -49,7 +49,7 @@ def _restorer() -> Callable[[], None]:
 
 
 @contextlib.contextmanager
-def always_interruptible(restore: Callable[[], None], grace: float = GRACE) -> Iterator[None]:
+def always_interruptible(restore: Callable[[], None]) -> Iterator[None]:
     """Within: SIGTERM ends the process as orderly as Ctrl-C, and both end it even when Python cannot run.
 
     Only the main thread may handle signals; called from another one this does nothing.
@@ -62,7 +62,7 @@ def always_interruptible(restore: Callable[[], None], grace: float = GRACE) -> I
     os.set_blocking(writing, False)
     old_wakeup = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     ended = threading.Event()
-    threading.Thread(target=_watch, args=(reading, ended, restore, grace), daemon=True).start()
+    threading.Thread(target=_watch, args=(reading, ended, restore), daemon=True).start()
     try:
         yield
     finally:
@@ -76,11 +76,11 @@ def _terminate(number: int, frame: FrameType | None) -> None:
     raise SystemExit(128 + number)
 
 
-def _watch(reading: int, ended: threading.Event, restore: Callable[[], None], grace: float) -> None:
-    """Wait for an ending signal; if the run then lasts longer than `grace`, end the process."""
+def _watch(reading: int, ended: threading.Event, restore: Callable[[], None]) -> None:
+    """Wait for an ending signal; if the run then lasts longer than GRACE, end the process."""
     with os.fdopen(reading, "rb", buffering=0) as pipe:
         while numbers := pipe.read(64):
             fatal = [number for number in numbers if number in _ENDING]
-            if fatal and not ended.wait(grace):
+            if fatal and not ended.wait(GRACE):
                 restore()
                 os._exit(128 + fatal[0])

@@ -36,6 +36,17 @@ def memory_size(text: str) -> int:
     return size
 
 
+def address(text: str) -> int:
+    """`--load-at`: a guest-physical address, decimal or 0x."""
+    try:
+        value = int(text, 0)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not an address: write 0x100000 or 1048576") from None
+    if not 0 <= value < 1 << 32:
+        raise click.BadParameter(f"{text} is not within 4 GiB")
+    return value
+
+
 def chardev(*words: str) -> Callable[[str], str]:
     """`-serial`, `-debugcon`: one of `words`, or file:PATH; the text is not changed."""
 

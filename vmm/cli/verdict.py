@@ -47,7 +47,10 @@ def failure_status(error: Exception) -> int:
 @cache
 def _statuses() -> tuple[tuple[type[Exception], int], ...]:
     """From the particular to the general."""
+    from vmm.boot.files import MissingFile
+
     return (
+        (MissingFile, ExitReason.NO_IMAGE.status),
         (NoImage, ExitReason.NO_IMAGE.status),
         (Unsupported, ExitReason.UNSUPPORTED.status),
         (BadLimit, ExitReason.USAGE.status),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from patcher.x86.segment import Segment
+from vmm.boot.files import MissingFile
 from vmm.errors import Unsupported, VmmError
 from vmm.report.cpu_dump import CpuDump, TableDump
 from vmm.report.run_report import ExitReason, RunReport, Stats
@@ -27,7 +28,8 @@ def test_a_machine_is_made_with_documented_defaults(patchvisor, machine, kernel)
     assert machine.made == {
         "kernel": Path(kernel),
         "append": "",
-        "modules": (),
+        "initrd": None,
+        "address": None,
         "memory": 32,
         "cpu": "default",
         "policy": "fast",
@@ -49,7 +51,7 @@ def test_qemus_options_reach_the_machine(patchvisor, machine, kernel, tmp_path) 
     assert patchvisor("run", *words.split(), "-no-reboot", "-append", "-v root=/dev/hda").status == 0
     expected = {
         "kernel": Path(kernel),
-        "modules": ((Path(kernel), kernel),),
+        "initrd": kernel,
         "memory": 1024,
         "cpu": "486",
         "serial": f"file:{tmp_path}/s",
@@ -62,12 +64,13 @@ def test_qemus_options_reach_the_machine(patchvisor, machine, kernel, tmp_path) 
 
 def test_our_options_reach_the_machine(patchvisor, machine, kernel) -> None:
     words = "--policy trap --clock counted --timeout 2.5 --max-insns 1000 --until ^login: --exit-map -"
-    assert patchvisor("run", kernel, *words.split()).status == 0
+    assert patchvisor("run", kernel, *words.split(), "--load-at", "0x7c00").status == 0
     assert (machine.made["policy"], machine.made["clock"], machine.made["exit_map"]) == (
         "trap",
         "counted",
         True,
     )
+    assert machine.made["address"] == 0x7C00
     assert (machine.ran["timeout"], machine.ran["max_insns"]) == (2.5, 1000)
     assert machine.ran["until"].search("Debian\nlogin: ")
 
@@ -187,17 +190,10 @@ def test_a_missing_file_is_status_66(patchvisor, machine, tmp_path) -> None:
         assert (said.status, said.err) == (66, f"patchvisor: {tmp_path}/none: no such file\n")
 
 
-def test_modules_are_spelt_as_for_qemu(patchvisor, machine, kernel, tmp_path) -> None:
-    other = tmp_path / "other"
-    other.write_bytes(b"")
-    patchvisor("run", kernel, "-initrd", f"{other} root=hd0,{kernel}")
-    assert machine.made["modules"] == ((other, f"{other} root=hd0"), (Path(kernel), kernel))
-
-
 def test_a_missing_initrd_is_status_66(patchvisor, machine, kernel) -> None:
+    machine.error = MissingFile("/none cannot be read: No such file or directory.")
     said = patchvisor("run", kernel, "-initrd", "/none")
-    assert (said.status, said.err) == (66, "patchvisor: /none: no such file\n")
-    assert machine.made == {}
+    assert (said.status, said.err) == (66, "patchvisor: /none cannot be read: No such file or directory.\n")
 
 
 def test_a_folder_is_no_image(patchvisor, machine, tmp_path) -> None:

@@ -4,7 +4,7 @@
 import click
 import pytest
 
-from vmm.cli.values import DebugExit, chardev, cpu_name, debug_exit, memory_size, trace_items
+from vmm.cli.values import DebugExit, address, chardev, cpu_name, debug_exit, memory_size, trace_items
 from vmm.trace import TraceItem
 
 
@@ -19,6 +19,13 @@ def test_memory_is_in_mib(text: str, mib: int) -> None:
 def test_odd_memory_sizes_are_refused(text: str) -> None:
     with pytest.raises(click.BadParameter, match=f"^'{text}' is not a "):
         memory_size(text)
+
+
+def test_addresses_are_numbers_within_4_gib() -> None:
+    assert (address("0x100000"), address("512")) == (0x100000, 512)
+    for text in ("100000h", "", "0x100000000", "-1"):
+        with pytest.raises(click.BadParameter, match=r"is not an address|is not within 4 GiB"):
+            address(text)
 
 
 def test_character_devices_are_words_or_files() -> None:

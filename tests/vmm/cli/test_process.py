@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The command as a process: what it loads, broken pipes, signals; runs are played by a made-up machine."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+HEAVY = {"unicorn", "capstone", "keystone", "rich", "elftools", "json", "asyncio", "typing_extensions"}
+
+#: A program that runs the command line with a `vmm.machine` whose run is the given body.
+PLAY = """\
+import signal, sys, threading, time
+from types import ModuleType
+
+class Machine:
+    def __init__(self, **arguments): pass
+    def __enter__(self): return self
+    def __exit__(self, *error): print("closed", file=sys.stderr)
+    def run(self, **limits):
+        print("running", file=sys.stderr, flush=True)
+        {body}
+
+sys.modules["vmm.machine"] = module = ModuleType("vmm.machine")
+module.Machine = Machine
+import vmm.cli.terminal
+vmm.cli.terminal.GRACE = 0.2
+from vmm.cli.main import main
+sys.exit(main(["run", sys.executable]))
+"""
+PATIENT = "while True: time.sleep(0.05)"
+#: Signals go to another thread, so that the main thread never gets to Python's handlers.
+DEAF = "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM}); time.sleep(60)"
+
+
+def python(*words: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+
+def loaded(*words: str) -> set[str]:
+    """Top-level modules that the command line loads."""
+    code = f"import sys; from vmm.cli.main import main; main({list(words)!r}); print(*sys.modules)"
+    return {name.partition(".")[0] for name in python("-c", code).stdout.splitlines()[-1].split()}
+
+
+@pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["--version"], ["run", "-d", "help"]])
+def test_help_loads_nothing_heavy(words: list[str]) -> None:
+    assert loaded(*words) & HEAVY == set()
+
+
+def test_python_m_vmm_is_the_command() -> None:
+    assert python("-m", "vmm", "--version").stdout.startswith("patchvisor, version ")
+
+
+def test_a_closed_pipe_is_silent() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as gone:
+        ended = subprocess.run(
+            [sys.executable, "-m", "vmm", "guests"], cwd=ROOT, stdout=gone, stderr=subprocess.PIPE, timeout=60
+        )
+    assert (ended.returncode, ended.stderr) == (74, b"")
+
+
+def play(body: str, number: int) -> tuple[int, str]:
+    """Start a run with this body, send it a signal once it runs, and tell how it ended."""
+    program = PLAY.format(body=body)
+    with subprocess.Popen(
+        [sys.executable, "-c", program], cwd=ROOT, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        try:
+            assert process.stderr.readline() == "running\n"
+            process.send_signal(number)
+            return process.wait(30), process.stderr.read()
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_run_in_order(number: int, status: int) -> None:
+    assert play(PATIENT, number) == (status, "closed\n")
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_run_that_cannot_hear_it(number: int, status: int) -> None:
+    """The engine may not come back: the watching thread then ends the process."""
+    assert play(DEAF, number) == (status, "")
