@@ -57,16 +57,15 @@ class PageScan:
     patches: dict[int, Patch] = field(default_factory=dict)
 
     def decode_at(self, offset: int, tail: Tail) -> Insn | None:
-        """The instruction at `offset` from the original bytes; None when no instruction starts with them."""
+        """The instruction at `offset` from the original bytes; None when no instruction starts with them.
+
+        Raises Truncated when it goes on into a page whose bytes are not known.
+        """
         code = bytes(self.original[offset : offset + MAX_LENGTH])
         try:
             return decode(code, 0, self.bits)
         except Truncated:
-            pass
-        try:
             return decode(code + tail(), 0, self.bits)
-        except Truncated:
-            return None
 
     def discover(self, start: int, tail: Tail) -> list[Patch]:
         """Follow direct flow from `start` inside the page; enable a patch at every new site and return those."""
@@ -75,7 +74,11 @@ class PageScan:
         while pending:
             offset = pending.pop()
             while offset < PAGE and self.lengths[offset] == UNKNOWN:
-                insn = self.decode_at(offset, tail)
+                try:
+                    insn = self.decode_at(offset, tail)
+                except Truncated:
+                    self.lengths[offset] = CROSSING
+                    break
                 patch = self._close(offset, insn)
                 if patch is not None:
                     found.append(patch)
@@ -128,7 +131,10 @@ class PageScan:
         """An instruction that is not remembered: look at it now. Its length counts even over the page's end."""
         if self.lengths[offset] == UNKNOWN and any(offset <= p.site < end for p in self.discover(offset, tail)):
             return Verdict.CHANGED, 0
-        insn = self.decode_at(offset, tail)
+        try:
+            insn = self.decode_at(offset, tail)
+        except Truncated:
+            return Verdict.DISAGREE, 0
         if self._close(offset, insn) is not None:
             return Verdict.CHANGED, 0
         return Verdict.SAFE, 1 if insn is None else len(insn.raw)

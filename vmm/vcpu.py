@@ -5,24 +5,15 @@ The guest's ring 0 runs at engine ring 1, its ring 3 at engine ring 3. Selectors
 engine's own; IOPL, the control registers and the system tables are virtual. `Ring map` below is the whole of it.
 """
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from patcher.x86.paging import CR0_PG
-from patcher.x86.segment import Segment
+from patcher.x86.segment import Segment, TableRegister
 from vmm.engine.state_area import CS, LDTR, StateArea
 from vmm.mmu import Mmu
 
 IF, IOPL, TF = 0x200, 0x3000, 0x100
 NULL = Segment(0, 0, 0, 0)
-
-
-@dataclass(slots=True)
-class TableRegister:
-    """GDTR or IDTR; `limit` in bytes, inclusive."""
-
-    base: int = 0
-    limit: int = 0xFFFF
 
 
 class Ports(Protocol):
@@ -57,12 +48,25 @@ class Vcpu:
         self.cr0, self.cr2, self.cr3, self.cr4 = 0x11, 0, 0, 0
         self.dr = [0, 0, 0, 0, 0, 0, 0xFFFF_0FF0, 0x400]
         self.msrs: dict[int, int] = {}
-        self.gdtr, self.idtr = TableRegister(), TableRegister(limit=0x3FF)
+        self.gdtr, self.idtr = TableRegister(0, 0xFFFF), TableRegister(0, 0x3FF)
         self._system = [NULL, NULL]  # LDTR, TR
         self.halted = False
-        self.shadow = False
+        self.shadow = False  # the last instruction holds interrupts off for the one at shadow_eip
+        self.shadow_eip = 0
         self.tlb: Tlb = _NoTlb()
         self.apply_ring()
+
+    def start(self, cr0: int, eflags: int) -> None:
+        """Ring 0 with these control bits, everything else as after a reset."""
+        self.cr2 = self.cr3 = self.cr4 = 0
+        self.dr[:] = [0, 0, 0, 0, 0, 0, 0xFFFF_0FF0, 0x400]
+        self.msrs.clear()
+        self._system = [NULL, NULL]
+        self.halted = self.shadow = self.window = False
+        self.cr0, self.cpl = cr0, 0
+        self.apply_ring()
+        self.eflags = eflags
+        self.mode_changed()
 
     # --- registers
 

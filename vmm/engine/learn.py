@@ -41,6 +41,7 @@ class Learned:
     cpu_pointer: int  # offset in the handle of the pointer that leads to the image
     image: int  # offset of the image from where that pointer points
     fault_address: int  # offset in the handle of the last refused address
+    counter: int  # offset in the handle of the instructions counted in a run with a budget (one more when it is spent)
 
 
 def handle_of(uc: unicorn.Uc) -> int:
@@ -81,7 +82,7 @@ class _Probe:
         start = struct.unpack("<Q", self.read(handle_of(self.uc) + pointer, 8))[0] + offset
         words = (ctypes.c_uint32 * (IMAGE_BYTES // 4)).from_address(start)
         layout = self._find_fields(words)
-        return Learned(layout, pointer, offset, self._find_fault_address())
+        return Learned(layout, pointer, offset, counter=self._find_counter(), fault_address=self._find_fault_address())
 
     def _find_image(self) -> tuple[int, int]:
         for register, mark in zip(REGS, MARKS, strict=True):
@@ -170,6 +171,17 @@ class _Probe:
         self.uc.mem_write(CODE, code + b"\xf4")
         self.uc.ctl_flush_tb()
         self.uc.emu_start(CODE, CODE + len(code))
+
+    def _find_counter(self) -> int:
+        found = None
+        for budget in (77, 123):
+            self.uc.mem_write(CODE, b"\x40" * 200)  # inc eax
+            self.uc.ctl_flush_tb()
+            self.uc.emu_start(CODE, CODE + 200, count=budget)
+            handle = self.read(handle_of(self.uc), HANDLE_BYTES)
+            shown = {i for i in range(0, len(handle) - 7, 8) if struct.unpack_from("<Q", handle, i)[0] == budget + 1}
+            found = shown if found is None else found & shown
+        return self._only("the instruction counter", [i // 4 for i in sorted(found or ())])
 
     def _find_fault_address(self) -> int:
         uc, marks, found = self.uc, (0x4567_8ABC, 0x5678_9DEC), None

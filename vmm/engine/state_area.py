@@ -180,6 +180,16 @@ class StateArea:
         w[self._cr] = cr0 & 0x7FFF_FFFF | 1
         w[self._cr + 8] = cr4
 
+    def set_control_registers(self, cr0: int, cr3: int, cr4: int) -> None:
+        """The engine's own CR0, CR3 and CR4, for a run in which they are the guest's."""
+        for number, value in ((0, cr0), (3, cr3), (4, cr4)):
+            self.words[self._cr + 2 * number] = value
+
+    @property
+    def exception_in_flight(self) -> bool:
+        """Has the engine just raised a contributory exception by itself (never true for int n)?"""
+        return self.words[self._in_flight] != 0xFFFF_FFFF
+
     def land_exception(self) -> int:
         """Forget the exception in flight (else the engine turns the next one into a double fault); its error code."""
         self.words[self._in_flight] = 0xFFFF_FFFF

@@ -38,8 +38,12 @@ _FILL = ctypes.CFUNCTYPE(
     ctypes.c_bool, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p
 )
 _BLOCK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.POINTER(ctypes.c_uint64 * 2), ctypes.c_void_p, ctypes.c_void_p)
-_READ = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint, ctypes.c_void_p)
-_WRITE_CB = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint, ctypes.c_uint64, ctypes.c_void_p)
+_INSTRUCTIONS = {
+    "in": ctypes.CFUNCTYPE(ctypes.c_uint32, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_int, ctypes.c_void_p),
+    "out": ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_int, ctypes.c_uint32, ctypes.c_void_p),
+    "cpuid": ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p),
+    "rdtsc": ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,8 @@ class UnicornEngine:
         self._flags_ref = ctypes.byref(self._flags)
         self.area = StateArea(self._image(learned), learned.layout, self._computed_flags)
         self._fault = ctypes.c_uint64.from_address(handle_of(self._uc) + learned.fault_address)
+        self._counter = ctypes.c_uint64.from_address(handle_of(self._uc) + learned.counter)
+        self._budget = 0
 
     def _image(self, learned: Learned) -> memoryview:
         pointer = ctypes.c_uint64.from_address(handle_of(self._uc) + learned.cpu_pointer).value
@@ -116,18 +122,22 @@ class UnicornEngine:
             _BLOCK(lambda _uc, tb, _previous, _data: block(tb.contents[0], tb.contents[1] >> 16 & 0xFFFF)),
         )
 
-    def hook_instruction(self, instruction: str, callback: object) -> None:
-        """Have `callback` run for port reads ("in") or writes ("out"), "cpuid" or "rdtsc": native runs only."""
-        self._uc.hook_add(
-            unicorn.UC_HOOK_INSN, callback, None, 1, 0, getattr(x86, f"UC_X86_INS_{instruction.upper()}")
-        )
+    def hook_instruction(self, instruction: str, callback: Callable[..., int | None]) -> None:
+        """Have `callback` run for "in" (port, size), "out" (port, size, value), "cpuid" or "rdtsc" (): native runs only.
 
-    def _hook(self, kind: int, function: object) -> None:
+        A callback for cpuid or rdtsc returns 1 to say that it has done the instruction's work.
+        """
+        kind = _INSTRUCTIONS[instruction]
+        number = getattr(x86, f"UC_X86_INS_{instruction.upper()}")
+        wrapped = kind(lambda _uc, *arguments: callback(*arguments[:-1]))
+        self._hook(unicorn.UC_HOOK_INSN, wrapped, ctypes.c_int(number))
+
+    def _hook(self, kind: int, function: object, *more: object) -> None:
         handle = ctypes.c_size_t()
         self._keep.append((function, handle))
         status = uclib.uc_hook_add(
             self._handle, ctypes.byref(handle), kind, ctypes.cast(function, ctypes.c_void_p),  # type: ignore[arg-type]
-            None, ctypes.c_uint64(1), ctypes.c_uint64(0),
+            None, ctypes.c_uint64(1), ctypes.c_uint64(0), *more,
         )  # fmt: skip
         if status != unicorn.UC_ERR_OK:
             raise unicorn.UcError(status)
@@ -136,7 +146,13 @@ class UnicornEngine:
 
     def run(self, count: int = 0) -> int:
         """Run from the area's EIP until stopped, `count` instructions (0: no budget) or a refused access; a status."""
+        self._budget = count
         return int(uclib.uc_emu_start(self._handle, self.area.eip, 0, 0, count))
+
+    @property
+    def executed(self) -> int:
+        """Instructions of this run so far; only counted when `run` was given a budget."""
+        return min(self._counter.value, self._budget)
 
     def stop(self) -> None:
         """End `run` at the next block boundary; may be called from any thread and from callbacks."""

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The guest's consoles as a person or a test uses them: serial line, keyboard, screen."""
+
+import re
+from collections.abc import Callable
+from typing import Protocol
+
+from vmm.chardev.buffer import BufferBackend
+from vmm.devices.typist import Typist
+from vmm.devices.vga_text import VgaText
+from vmm.report.run_report import ExitReason, RunReport
+
+
+class LiveScreen(Protocol):
+    """Something that shows the screen while the guest runs."""
+
+    def draw(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class _NoScreen:
+    def draw(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class SerialConsole:
+    """The first serial port."""
+
+    def __init__(
+        self, captured: BufferBackend, send: Callable[[bytes], None], run: Callable[[str, float | None], RunReport]
+    ) -> None:
+        self._captured, self._send, self._run = captured, send, run
+
+    @property
+    def text(self) -> str:
+        """What the guest has written so far."""
+        return self._captured.text()
+
+    def send(self, text: str | bytes) -> None:
+        """Type into the serial line; the guest takes it as fast as it reads."""
+        self._send(text.encode() if isinstance(text, str) else text)
+
+    def expect(self, pattern: str, timeout: float | None = None) -> str:
+        """Run until `pattern` (a regular expression) appears and return what matched; raises TimeoutError if not."""
+        report = self._run(pattern, timeout)
+        found = re.search(pattern, self.text, re.MULTILINE)
+        if found is None:
+            raise TimeoutError(f"{pattern!r} did not appear on the serial line: {report.message}")
+        return found[0]
+
+
+class Keyboard:
+    """The PC keyboard."""
+
+    def __init__(self, typist: Typist) -> None:
+        self._typist = typist
+
+    def send(self, keys: str) -> None:
+        """Press keys by QEMU's sendkey names: "ret", "f1 esc ctrl-c"."""
+        self._typist.send(keys)
+
+    def type(self, text: str) -> None:
+        """Type a text as it stands on a US keyboard."""
+        self._typist.type(text)
+
+
+class Screen:
+    """The 80x25 text screen."""
+
+    def __init__(self, vga: VgaText) -> None:
+        self._vga = vga
+
+    @property
+    def text(self) -> str:
+        """The screen's lines, trailing spaces dropped."""
+        return self._vga.text()
+
+    def live(self, display: str) -> LiveScreen:
+        """Draw on the terminal (`text`) or not at all (`none`)."""
+        if display == "none":
+            return _NoScreen()
+        from vmm.display.text import TextDisplay
+
+        return TextDisplay(self._vga)
+
+
+__all__ = ["ExitReason", "Keyboard", "LiveScreen", "Screen", "SerialConsole"]

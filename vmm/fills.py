@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Answers to the engine's TLB misses: the guest's own frame for data, a code page for fetches, or a refusal.
+
+A refusal ends the engine's run; `refused` or `code_write` then says why. The engine has put the exact EIP of the
+instruction in the state area before it asks.
+"""
+
+import ctypes
+
+from patcher.tactic import Closing
+from patcher.x86.exceptions import GuestFault
+from vmm.code_pages import CodePages, OutOfFrames, View
+from vmm.engine.unicorn_engine import (
+    ACCESS_FETCH,
+    ACCESS_WRITE,
+    FRAMES_BASE,
+    OPEN_BUS,
+    PROT_EXEC,
+    PROT_READ,
+    PROT_WRITE,
+)
+from vmm.mmu import MASK, USER, Mmu
+from vmm.vcpu import Vcpu
+
+_VIEWS = {(bits, closing): View(bits, closing) for bits in (16, 32) for closing in (*Closing, None)}
+
+
+class Fills:
+    """The fill callback and what it refused last."""
+
+    def __init__(self, vcpu: Vcpu, mmu: Mmu, code: CodePages, policy: str) -> None:
+        self.vcpu = vcpu
+        self.mmu = mmu
+        self.code = code
+        self.policy = policy
+        self.memory = mmu.memory
+        self.refused: GuestFault | None = None
+        self.code_write: int | None = None  # guest-physical page that an instruction on that very page writes
+        self.out_of_frames = False
+        self.fetching = False  # what was refused last was an instruction fetch
+        self.step_ppn: int | None = None  # the one code page that the instruction being stepped may write
+        self.count = 0
+        self._answers: dict[int, ctypes.Array[ctypes.c_uint64]] = {}
+
+    def fill(self, linear: int, access: int, answer: int) -> bool:
+        """Translate the page at `linear` for `access`; False refuses."""
+        self.count += 1
+        try:
+            page, rights = self._fetch(linear) if access == ACCESS_FETCH else self._data(linear, access == ACCESS_WRITE)
+        except GuestFault as fault:
+            self.refused, self.fetching = fault, access == ACCESS_FETCH
+            return False
+        if not rights:
+            return False
+        slot = self._answers.get(answer)
+        if slot is None:
+            slot = self._answers[answer] = (ctypes.c_uint64 * 2).from_address(answer)
+        slot[0], slot[1] = page, rights
+        return True
+
+    def _data(self, linear: int, write: bool) -> tuple[int, int]:
+        translation = self.mmu.translate(linear, write, self._user(linear))
+        page, ppn = translation.page, translation.page >> 12
+        if ppn >= self.memory.pages:
+            return OPEN_BUS, PROT_READ | PROT_WRITE
+        if ppn in self.memory.watched and ppn != self.step_ppn:
+            if not write:
+                return page, PROT_READ
+            if self._runs_on(ppn):
+                self.code_write = ppn
+                return page, 0
+            self.code.drop(ppn)
+        elif not write and not translation.writable:
+            return page, PROT_READ
+        self.code.writable.add(ppn)
+        return page, PROT_READ | PROT_WRITE
+
+    def _user(self, _linear: int) -> bool:
+        """Whose rights an access to `linear` has."""
+        return self.vcpu.cpl == 3
+
+    def _runs_on(self, ppn: int) -> bool:
+        """Is the block being executed from this page, perhaps reaching it from the page before?"""
+        area = self.vcpu.area
+        linear = area.eip + area.words[area.cs_base_word]
+        user = USER if self.vcpu.cpl == 3 else 0
+        for page in (linear >> 12, (linear >> 12) + 1, (linear >> 12) - 1):
+            code_page = self.code.fetched.get(page & 0xF_FFFF | user)
+            if code_page is not None and code_page.ppn == ppn:
+                return True
+        return False
+
+    def _fetch(self, linear: int) -> tuple[int, int]:
+        vcpu = self.vcpu
+        user = vcpu.cpl == 3
+        ppn = self.mmu.translate_fetch(linear, user).page >> 12
+        if ppn in self.code.writable:
+            self.code.forget()
+        try:
+            page = self.code.get(ppn, self.view())
+        except OutOfFrames:
+            self.out_of_frames = True
+            return 0, 0
+        self.code.fetched[(linear & MASK) >> 12 | (USER if user else 0)] = page
+        return FRAMES_BASE + (page.frame << 12), PROT_EXEC
+
+    def view(self) -> View:
+        """How code must be shown to who runs now."""
+        vcpu = self.vcpu
+        bits = 32 if vcpu.area.code32 else 16
+        if self.policy == "native":
+            return _VIEWS[bits, None]
+        if self.policy == "fast" and vcpu.cpl == 0:
+            return _VIEWS[bits, Closing.KERNEL]
+        if self.policy == "fast" and vcpu.cpl == 3 and vcpu.iopl < 3:
+            return _VIEWS[bits, Closing.USER]
+        return _VIEWS[bits, Closing.ALL]

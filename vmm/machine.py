@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The machine: guest memory, processor, devices and the loop, wired; the front of the Python interface.
+
+    with Machine(kernel="vmlinuz", append="console=ttyS0", memory=64) as machine:
+        report = machine.run(until="Linux version", timeout=60)
+        print(report.serial)
+"""
+
+import dataclasses
+import time
+from collections import Counter
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from vmm.boot import BootOptions, load, read_file
+from vmm.chardev.backend import CharBackend
+from vmm.chardev.buffer import BufferBackend
+from vmm.chardev.opening import open_backend
+from vmm.chardev.tee import TeeBackend
+from vmm.clock import CountedClock, HostClock, Timers
+from vmm.code_pages import CodePages
+from vmm.console import Keyboard, Screen, SerialConsole
+from vmm.cpu_model import model
+from vmm.cpu_state import dump
+from vmm.devices.debug_exit import DebugExitPort
+from vmm.devices.pc import Pc, PcOptions, PcSignals
+from vmm.engine.unicorn_engine import Callbacks, UnicornEngine
+from vmm.errors import VmmError
+from vmm.exits import Exits
+from vmm.fills import Fills
+from vmm.limits import Limits
+from vmm.memory import MIB, GuestMemory
+from vmm.mmu import Mmu
+from vmm.native import NativeExits, NativeFills, NativeVcpu, hook_machine
+from vmm.report.run_report import ExitReason, RunReport, Stats
+from vmm.run import Ending, Run
+from vmm.trace import Trace
+from vmm.translations import Translations
+from vmm.vcpu import Vcpu
+
+FRAMES = 16384  # code pages between two recyclings: 64 MiB of address space, used as needed
+POLICIES = ("fast", "trap", "native")
+DEFAULT_DEBUG_EXITS = ((0xF4, 4), (0x501, 2))
+
+
+class Machine:
+    """One guest. `kernel` is a path or the file's bytes; `memory` is in MiB; `serial` and `debugcon` are QEMU's words
+    (stdio, mon:stdio, file:PATH, null, none) or a character backend.
+
+    Raises VmmError (a sentence) when the image or an option cannot be used.
+    """
+
+    def __init__(
+        self,
+        kernel: str | Path | bytes,
+        append: str = "",
+        initrd: str | bytes | None = None,
+        *,
+        address: int | None = None,
+        memory: int = 32,
+        cpu: str = "default",
+        policy: str = "fast",
+        serial: str | CharBackend = "null",
+        debugcon: str | CharBackend = "null",
+        debug_exits: tuple[tuple[int, int], ...] | None = None,
+        display: str = "none",
+        clock: str = "host",
+        no_reboot: bool = False,
+        trace: Trace | None = None,
+        exit_map: bool = False,
+    ) -> None:
+        if policy not in POLICIES:
+            raise VmmError(f"There is no policy {policy!r}; choose from {', '.join(POLICIES)}.")
+        self.policy, self.no_reboot, self.trace = policy, no_reboot, trace
+        self._kernel = kernel if isinstance(kernel, bytes) else read_file(kernel, memory * MIB)
+        self._name = "the kernel" if isinstance(kernel, bytes) else str(kernel)
+        self._options = BootOptions(append, initrd, address=address)
+        self._guest_memory = GuestMemory(memory * MIB)
+        self._captured, self._debug_captured = BufferBackend(), BufferBackend()
+        self._backends = (_captured(serial, self._captured), _captured(debugcon, self._debug_captured))
+        self.clock = CountedClock() if clock == "counted" else HostClock()
+        self.timers = Timers(self.clock)
+        self._build_devices(debug_exits or DEFAULT_DEBUG_EXITS)
+        self._build_processor(cpu)
+        self._build_loop(exit_map)
+        self.keyboard = Keyboard(self.pc.typist)
+        self.screen = Screen(self.pc.vga)
+        self.serial = SerialConsole(self._captured, self._send_serial, self._until)
+        self._display = self.screen.live(display)
+        self.boot()
+
+    # --- wiring
+
+    def _build_devices(self, debug_exits: tuple[tuple[int, int], ...]) -> None:
+        ports = tuple(DebugExitPort(base, size) for base, size in debug_exits)
+        epoch = PcOptions().epoch if isinstance(self.clock, CountedClock) else int(time.time())
+        self.pc = Pc(
+            self._guest_memory.bytes, self.clock, self.timers, PcSignals(self._on_exit, self._on_reset),
+            PcOptions(epoch, ports), serial=self._backends[:1], debugcon=self._backends[1],
+        )  # fmt: skip
+
+    def _build_processor(self, cpu: str) -> None:
+        native = self.policy == "native"
+        memory = self._guest_memory
+        self._engine = engine = UnicornEngine(memory.map, FRAMES)
+        mmu = Mmu(memory)
+        self.vcpu = vcpu = (NativeVcpu if native else Vcpu)(
+            engine.area, mmu, self.pc.bus, model(cpu), self.clock, self.policy == "fast"
+        )
+        self._code = code = CodePages(memory, memoryview(engine.frames), lambda: vcpu.tlb.mode_changed())
+        vcpu.tlb = Translations(engine, code, mmu)
+        self._fills = fills = (NativeFills if native else Fills)(vcpu, mmu, code, self.policy)
+        self._exits = exits = (NativeExits if native else Exits)(engine, vcpu, code)
+        engine.install(
+            Callbacks(
+                interrupt=lambda _handle, vector, _data: exits.interrupt(vector),
+                invalid=lambda _handle, _data: exits.invalid(),
+                fill=lambda _handle, linear, access, answer, _data: fills.fill(linear, access, answer),
+                block=exits.block,
+            )
+        )
+        if native:
+            hook_machine(engine, vcpu, exits)
+
+    def _build_loop(self, exit_map: bool) -> None:
+        self._run = Run(
+            self._engine, self.vcpu, self._fills, self._exits, self.pc.pics, self.timers, self.clock
+        )
+        self._run.poll = self._poll
+        self._run.texts = lambda: f"{self._captured.text()}\n{self.screen.text}"
+        for backend in self._backends:
+            backend.wake = self._run.wake
+        if exit_map:
+            self._exits.addresses = Counter()
+
+    # --- life
+
+    def boot(self) -> None:
+        """Load the image into cleared memory and put the processor at its entry."""
+        state = load(self._kernel, self._name, self._guest_memory.bytes, self._options)
+        vcpu = self.vcpu
+        for index, segment in enumerate(state.segments):
+            vcpu.load_segment(index, segment)
+        vcpu.gdtr.base, vcpu.gdtr.limit = state.gdtr
+        vcpu.idtr.base, vcpu.idtr.limit = state.idtr
+        vcpu.regs[:] = memoryview(bytearray(b"".join(r.to_bytes(4, "little") for r in state.regs))).cast("I")
+        vcpu.eip = state.eip
+        vcpu.start(state.cr0, state.eflags)
+
+    def run(self, until: str | None = None, timeout: float | None = None, max_insns: int | None = None) -> RunReport:
+        """Run until the guest ends, `until` (a regular expression) appears on serial or screen, or a limit is reached.
+
+        `timeout` is in seconds of host time. May be called again after a limit or a match.
+        """
+        return self._go(Limits.of(until, timeout, max_insns))
+
+    def _go(self, limits: Limits) -> RunReport:
+        started = time.perf_counter()
+        ending = self._run.run(limits)
+        while ending.reason is ExitReason.RESET and not self.no_reboot:
+            self._reset()
+            ending = self._run.run(limits)
+        return self._report(ending, time.perf_counter() - started)
+
+    def _reset(self) -> None:
+        self._guest_memory.bytes[:] = bytes(self._guest_memory.size)
+        self._engine.flush_blocks()
+        self._code.recycle()
+        self.pc.reset()
+        self.boot()
+
+    def _report(self, ending: Ending, seconds: float) -> RunReport:
+        status = ending.value if ending.reason is ExitReason.GUEST_EXIT else ending.reason.status
+        picture = dump(self.vcpu) if ending.reason is ExitReason.TRIPLE_FAULT else None
+        stats = self.stats
+        stats = dataclasses.replace(stats, seconds_monitor=max(0.0, seconds - stats.seconds_guest))
+        return RunReport(ending.reason, status, ending.message, self._captured.text(), self.screen.text, stats, picture)
+
+    @property
+    def stats(self) -> Stats:
+        """The counters so far."""
+        exits, code = self._exits, self._code
+        by_insn: Counter[str] = Counter()
+        for action in exits.actions:
+            by_insn[action.row.name] += action.count
+        reasons = Counter(exits.reasons)
+        reasons["trap"] += sum(by_insn.values())
+        return Stats(
+            exits_by_reason=dict(reasons), exits_by_insn=dict(by_insn), exits_by_address=dict(exits.addresses or {}),
+            sites_by_tactic=code.sites_by_tactic(), pages_scanned=code.scanned, blocks_checked=code.checked,
+            blocks_vetoed=code.vetoed, tlb_fills=self._fills.count, interrupts=dict(exits.interrupts),
+            faults=dict(exits.faults), unknown_ports=dict(self.pc.bus.unknown),
+            seconds_guest=self._run.seconds_engine, insns=self._run.insns if self._run.counted else None,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """Give back the terminal, files and memory; the machine cannot run again."""
+        self._display.close()
+        for backend in self._backends:
+            backend.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # --- what devices and consoles ask for
+
+    def _on_exit(self, status: int) -> None:
+        self._run.end(Ending(ExitReason.GUEST_EXIT, f"The guest ended with status {status & 0xFF}.", status & 0xFF))
+
+    def _on_reset(self) -> None:
+        self._run.end(Ending(ExitReason.RESET, "The guest reset the machine."))
+
+    def _poll(self) -> None:
+        for backend in self._backends:
+            backend.pump()
+        self._display.draw()
+
+    def _send_serial(self, data: bytes) -> None:
+        self._captured.send(data)
+
+    def _until(self, pattern: str, timeout: float | None) -> RunReport:
+        return self.run(until=pattern, timeout=timeout)
+
+
+def _captured(where: str | CharBackend, buffer: BufferBackend) -> CharBackend:
+    """The backend that was asked for, with a copy of the output kept for reports and `until`."""
+    backend = open_backend(where) if isinstance(where, str) else where
+    return buffer if backend is None else TeeBackend(buffer, backend)

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The oracle: the same guest in ring 0 on the bare engine, nothing scanned, nothing patched (`--policy native`).
+
+All privileged state is the engine's own. Only what a bare engine cannot do is done for it: exceptions and interrupts
+go through the guest's IDT, ports and cpuid and the time-stamp counter are the machine's, pages are walked.
+"""
+
+from collections.abc import Callable
+
+from patcher.x86.exceptions import DB, WITH_ERROR_CODE, GuestFault
+from patcher.x86.segment import Segment, TableRegister
+from vmm.engine.unicorn_engine import UnicornEngine
+from vmm.exits import Exits
+from vmm.fills import Fills
+from vmm.inject import inject
+from vmm.mmu import MASK
+from vmm.vcpu import Vcpu
+
+GDTR, IDTR = 8, 9
+EAX, ECX, EDX, EBX = range(4)
+
+
+class NativeVcpu(Vcpu):
+    """The engine's own processor, seen through the interface of a virtual one."""
+
+    @property  # type: ignore[override]
+    def cpl(self) -> int:
+        return self.area.engine_cpl
+
+    @cpl.setter
+    def cpl(self, value: int) -> None:
+        self.area.engine_cpl = value
+
+    @property
+    def eflags(self) -> int:
+        return self.area.eflags
+
+    @eflags.setter
+    def eflags(self, value: int) -> None:
+        self.area.eflags = value
+
+    def segment(self, index: int) -> Segment:
+        return self.area.segment(index)
+
+    def load_segment(self, index: int, segment: Segment) -> None:
+        self.area.load_segment(index, segment)
+
+    def set_cpl(self, cpl: int) -> None:
+        self.cpl = cpl
+        self.mem.user = cpl == 3
+
+    def apply_ring(self) -> None:
+        self.mem.user = self.cpl == 3
+
+    def mode_changed(self) -> None:
+        """Only at the start: afterwards the engine's control registers are the guest's own."""
+        self.area.set_control_registers(self.cr0, self.cr3, self.cr4)
+        super().mode_changed()
+
+    def open_window(self, waiting: bool) -> None:
+        """Nothing traps when the guest sets IF: the run loop looks again soon."""
+
+    @property  # type: ignore[override]
+    def gdtr(self) -> TableRegister:
+        return TableRegister(*self.area.table(GDTR))
+
+    @gdtr.setter
+    def gdtr(self, value: TableRegister) -> None:
+        self.area.load_table(GDTR, value.base, value.limit)
+
+    @property  # type: ignore[override]
+    def idtr(self) -> TableRegister:
+        return TableRegister(*self.area.table(IDTR))
+
+    @idtr.setter
+    def idtr(self, value: TableRegister) -> None:
+        self.area.load_table(IDTR, value.base, value.limit)
+
+    def sync(self) -> None:
+        """Take over what the guest did to the control registers without our knowing."""
+        area, mode = self.area, (self.cr0, self.cr3, self.cr4)
+        self.mem.user = self.cpl == 3
+        now = area.cr(0), area.cr(3), area.cr(4)
+        if now != mode:
+            self.cr0, self.cr3, self.cr4 = now
+            self.mem.set_mode(*now, self.efer)
+        else:
+            self.mem.flush()
+
+
+class NativeFills(Fills):
+    """As `Fills`, but the control registers may have changed since, and the engine reads tables by itself."""
+
+    vcpu: NativeVcpu
+
+    def fill(self, linear: int, access: int, answer: int) -> bool:
+        self.vcpu.sync()
+        return super().fill(linear, access, answer)
+
+    def _user(self, linear: int) -> bool:
+        return self.vcpu.cpl == 3 and not self._in_tables(linear)
+
+    def _in_tables(self, linear: int) -> bool:
+        """Does the page hold part of a descriptor table or the TSS? The engine does not say who asks."""
+        area = self.vcpu.area
+        spans = [area.table(GDTR), *((s.base, s.limit) for s in (area.segment(6), area.segment(7)))]
+        page = linear & ~0xFFF & MASK
+        return any(base & ~0xFFF <= page <= (base + limit & MASK) for base, limit in spans)
+
+
+class NativeExits(Exits):
+    """Exceptions and software interrupts through the guest's IDT; ports, cpuid and rdtsc by the machine."""
+
+    def interrupt(self, vector: int) -> None:
+        vcpu = self.vcpu
+        try:
+            vcpu.sync()  # type: ignore[attr-defined]
+            in_flight = vcpu.area.exception_in_flight
+            error = vcpu.area.land_exception()
+            if vector == DB and self.on_step is not None and not self.on_step():
+                return
+            if vector == DB:
+                self.vcpu.dr[6] |= 0x4000
+            length = 0 if in_flight else self._software_length(vector)
+            if length:
+                vcpu.eip -= length
+                inject(vcpu, vector, soft=True, insn_length=length)
+            else:
+                self.deliver(GuestFault(vector, error if vector in WITH_ERROR_CODE else None))
+            if self.pending():
+                self.attention()
+        except GuestFault as fault:
+            self._deliver_and_attend(fault)
+        except BaseException as error_:
+            self.fail(error_)
+
+    def _software_length(self, vector: int) -> int:
+        """Bytes of the int n, int3 or into that EIP has just passed; 0 when the exception is a real one."""
+        vcpu = self.vcpu
+        linear = vcpu.eip + self.words[self.cs_base_word] & MASK
+        before = vcpu.mem.fetch_bytes(linear - 2 & MASK, 2)
+        if before == bytes((0xCD, vector)):
+            return 2
+        return 1 if (vector, before[-1:]) in ((3, b"\xcc"), (4, b"\xce")) else 0
+
+    def block(self, linear: int, size: int) -> None:
+        """Nothing is checked: this is the run that patched runs are compared with."""
+
+
+def hook_machine(engine: UnicornEngine, vcpu: Vcpu, exits: Exits) -> None:
+    """Give the bare engine ports, cpuid and the time-stamp counter."""
+
+    def guarded(function: Callable[..., int | None]) -> Callable[..., int]:
+        def call(*arguments: int) -> int:
+            try:
+                result = function(*arguments)
+                if exits.pending():
+                    engine.stop()
+            except BaseException as error:
+                exits.fail(error)
+                return 0
+            return int(result or 0)
+
+        return call
+
+    def cpuid() -> int:
+        regs = vcpu.regs
+        regs[EAX], regs[EBX], regs[ECX], regs[EDX] = vcpu.model.cpuid(regs[EAX], regs[ECX])  # type: ignore[attr-defined]
+        return 1
+
+    def rdtsc() -> int:
+        vcpu.regs[EAX], vcpu.regs[EDX] = vcpu.tsc() & MASK, vcpu.tsc() >> 32
+        return 1
+
+    engine.hook_instruction("in", guarded(lambda port, size: vcpu.bus.read(port, size)))
+    engine.hook_instruction("out", guarded(lambda port, size, value: vcpu.bus.write(port, size, value)))
+    engine.hook_instruction("cpuid", guarded(cpuid))
+    engine.hook_instruction("rdtsc", guarded(rdtsc))

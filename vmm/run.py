@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The loop around the engine: refused accesses, single steps, interrupts, halts, deadlines and limits."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from patcher.x86.exceptions import GuestFault
+from vmm.clock import Clock, CountedClock, Timers
+from vmm.devices.pic import PicPair
+from vmm.effects import EFFECTS
+from vmm.engine.unicorn_engine import RUN_INVALID, RUN_OK, RUN_REFUSED, UnicornEngine
+from vmm.errors import Unsupported, VmmError
+from vmm.exits import Exits
+from vmm.fills import Fills
+from vmm.inject import TripleFault, inject
+from vmm.limits import Limits
+from vmm.mmu import MASK
+from vmm.report.run_report import ExitReason
+from vmm.ticker import Ticker
+from vmm.vcpu import TF, Vcpu
+
+SECOND = 1_000_000_000
+SLICE = 20_000  # instructions between two looks at the clock in a counted run
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Why a run ended, in one sentence; `value` is what the guest wrote to isa-debug-exit."""
+
+    reason: ExitReason
+    message: str
+    value: int = 0
+
+
+class Run:
+    """One machine's loop. `texts()` gives what `limits.until` is searched in."""
+
+    def __init__(
+        self, engine: UnicornEngine, vcpu: Vcpu, fills: Fills, exits: Exits, pics: PicPair, timers: Timers, clock: Clock
+    ) -> None:
+        self.engine, self.vcpu, self.fills, self.exits = engine, vcpu, fills, exits
+        self.pics, self.timers, self.clock = pics, timers, clock
+        self.counted = isinstance(clock, CountedClock)
+        self.ending: Ending | None = None
+        self.texts: Callable[[], str] = lambda: ""
+        self.wakeable: Callable[[], bool] = lambda: True  # can anything still raise an interrupt?
+        self.poll: Callable[[], None] = lambda: None  # host input, drawing
+        self.insns = 0
+        self.seconds_engine = 0.0
+        self.ticker = Ticker(engine.stop, self._seconds_left)
+        self._guest_tf = False
+        exits.pending = self._pending
+        exits.attention = self.attend
+        timers.on_earlier = self.ticker.rearm
+        pics.on_change = None
+
+    # --- called by devices and other threads
+
+    def end(self, ending: Ending) -> None:
+        """End the run as soon as the current instruction is done."""
+        if self.ending is None:
+            self.ending = ending
+        self.engine.stop()
+
+    def wake(self) -> None:
+        """Something happened outside (any thread)."""
+        self.ticker.kick()
+
+    def _seconds_left(self) -> float | None:
+        deadline = self.timers.next_deadline()
+        return None if deadline is None else (deadline - self.clock.now()) / SECOND
+
+    # --- interrupts
+
+    def _pending(self) -> bool:
+        return self.pics.pending or self.vcpu.halted or self.ending is not None
+
+    def attend(self) -> None:
+        """Between two guest instructions: deliver an interrupt, or see to it that we are called when it can be."""
+        vcpu = self.vcpu
+        vcpu.area.clear_irq_inhibit()  # the instruction that came to us was the one held off from interrupts
+        if self.ending is not None:
+            self.engine.stop()
+            return
+        if self.pics.pending:
+            self._interrupt()
+        if vcpu.halted:
+            self.engine.stop()
+
+    def _interrupt(self) -> None:
+        vcpu = self.vcpu
+        if not vcpu.interrupt_flag:
+            vcpu.open_window(True)
+        elif self._inhibited():
+            if self.exits.on_step is None:
+                self.begin_step()
+        elif self.exits.on_step is None:
+            vcpu.halted = False
+            vector = self.pics.acknowledge()
+            self.exits.interrupts[vector] += 1
+            inject(vcpu, vector, external=True)
+            vcpu.open_window(self.pics.pending)
+
+    def _inhibited(self) -> bool:
+        vcpu = self.vcpu
+        return vcpu.area.irq_inhibited or (vcpu.shadow and vcpu.shadow_eip == vcpu.eip)
+
+    # --- single steps
+
+    def begin_step(self, ppn: int | None = None) -> None:
+        """Have the engine run one instruction alone, with the right to write code page `ppn`."""
+        vcpu, exits = self.vcpu, self.exits
+        insn, row = exits.identify(vcpu.eip + vcpu.area.words[vcpu.area.cs_base_word] & MASK, self._bits())
+        if row is not None:
+            EFFECTS[row.effect](vcpu, insn)
+            return
+        self._guest_tf = bool(vcpu.area.control_flags & TF)
+        vcpu.area.control_flags |= TF
+        self.fills.step_ppn = ppn
+        exits.on_step = self._end_step
+
+    def _bits(self) -> int:
+        return 32 if self.vcpu.area.code32 else 16
+
+    def _end_step(self) -> bool:
+        """The stepped instruction is done, or came to us in another way; does the guest step, too?"""
+        self.exits.on_step = None
+        if not self._guest_tf:
+            self.vcpu.area.control_flags &= ~TF
+        ppn, self.fills.step_ppn = self.fills.step_ppn, None
+        if ppn is not None:
+            self.fills.code.drop(ppn)
+        return self._guest_tf
+
+    # --- the loop
+
+    def run(self, limits: Limits) -> Ending:
+        """Run until the guest, a limit or a verdict ends it. KeyboardInterrupt passes through."""
+        self.ending = None
+        started = time.monotonic()
+        deadline = None if limits.timeout is None else started + limits.timeout
+        if not self.counted:
+            self.ticker.start()
+        try:
+            while self.ending is None:
+                self._service(limits, deadline)
+                if self.ending is None and not (self.vcpu.halted and self._rest()):
+                    self._enter(limits)
+        except TripleFault as fault:
+            self.ending = Ending(ExitReason.TRIPLE_FAULT, str(fault))
+        except Unsupported as verdict:
+            self.ending = Ending(ExitReason.UNSUPPORTED, str(verdict))
+        except VmmError as error:
+            self.ending = Ending(ExitReason.INTERNAL, str(error))
+        finally:
+            self.ticker.close()
+        return self.ending
+
+    def _service(self, limits: Limits, deadline: float | None) -> None:
+        """What is due between two runs of the engine."""
+        self.ticker.acknowledge()
+        self.poll()
+        self.timers.run_due()
+        if self.pics.pending:
+            try:
+                self._interrupt()
+            except GuestFault as fault:
+                self.exits.deliver(fault)
+        if deadline is not None and time.monotonic() >= deadline:
+            self.end(Ending(ExitReason.TIMEOUT, f"The time limit of {limits.timeout:g} s is over."))
+        if limits.max_insns is not None and self.insns >= limits.max_insns:
+            self.end(Ending(ExitReason.INSN_LIMIT, f"The limit of {limits.max_insns} instructions is reached."))
+        if limits.until is not None and limits.matches(self.texts()):
+            self.end(Ending(ExitReason.MATCHED, f"The text {limits.until.pattern!r} has appeared."))
+
+    def _rest(self) -> bool:
+        """A halted processor waits for an interrupt. False when it is no longer halted."""
+        vcpu = self.vcpu
+        if not vcpu.halted:
+            return False
+        if not vcpu.interrupt_flag:
+            self.end(Ending(ExitReason.HALTED, f"The guest halted with interrupts off at guest address {vcpu.eip:#010x}."))
+        elif self.timers.next_deadline() is None and not self.wakeable():
+            self.end(Ending(ExitReason.HALTED, f"The guest halted at guest address {vcpu.eip:#010x} and nothing can wake it."))
+        elif self.counted:
+            self._skip()
+        else:
+            self.ticker.wait(self._seconds_left())
+        return True
+
+    def _skip(self) -> None:
+        """Counted time passes at once while the processor is halted."""
+        left = self.timers.next_deadline()
+        self.clock.skip(SECOND // 1000 if left is None else max(0, left - self.clock.now()))
+
+    def _enter(self, limits: Limits) -> None:
+        """One run of the engine and what it left for us."""
+        exits, fills = self.exits, self.fills
+        if self.ticker.due:
+            return
+        before = time.perf_counter()
+        status = self.engine.run(self._budget(limits))
+        self.seconds_engine += time.perf_counter() - before
+        if exits.failure is not None:
+            failure, exits.failure = exits.failure, None
+            raise failure
+        if self.counted:
+            self._count()
+        if status == RUN_OK:
+            return
+        if status not in (RUN_REFUSED, RUN_INVALID):
+            raise VmmError(f"The engine stopped with status {status} at guest address {self.vcpu.eip:#010x}.")
+        if exits.on_step is not None:
+            exits.on_step()
+        self._refusal()
+
+    def _budget(self, limits: Limits) -> int:
+        if not self.counted:
+            return 0
+        deadline = self.timers.next_deadline()
+        budget = SLICE if deadline is None else max(1, min(SLICE, deadline - self.clock.now()))
+        return budget if limits.max_insns is None else max(1, min(budget, limits.max_insns - self.insns))
+
+    def _count(self) -> None:
+        executed = self.engine.executed
+        self.insns += executed
+        self.clock.skip(executed)
+
+    def _refusal(self) -> None:
+        """The engine was refused an access: a page fault of the guest's, or a write that needs care."""
+        fills = self.fills
+        fault, fills.refused = fills.refused, None
+        ppn, fills.code_write = fills.code_write, None
+        if fills.out_of_frames:
+            fills.out_of_frames = False
+            self.engine.flush_blocks()
+            fills.code.recycle()
+        elif ppn is not None:
+            fills.code.drop(ppn)
+            self.begin_step(ppn)
+        elif fault is None:
+            raise VmmError(f"The engine was refused an access at guest address {self.vcpu.eip:#010x} that nobody refused.")
+        elif self._before_crossing(fault):
+            self.begin_step()
+        else:
+            self.exits.reasons["page fault"] += 1
+            self.exits.deliver(GuestFault(fault.vector, fault.error_code, self.engine.fault_address))
+
+    def _before_crossing(self, fault: GuestFault) -> bool:
+        """A fetch fault on the page after the block's: instructions before the one that crosses must still run."""
+        vcpu = self.vcpu
+        linear = vcpu.eip + vcpu.area.words[vcpu.area.cs_base_word] & MASK
+        address = self.engine.fault_address
+        if not self.fills.fetching or address >> 12 == linear >> 12:
+            return False
+        insn, _row = self.exits.identify(linear, self._bits())
+        return linear + len(insn.raw) <= address & ~0xFFF

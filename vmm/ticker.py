@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The thread that brings a free-running engine back: at a timer's deadline, on input, and often enough for Ctrl-C."""
+
+import threading
+from collections.abc import Callable
+
+POLL = 0.05  # seconds between looks at limits and signals when nothing else is due
+AGAIN = 0.002  # seconds until a stop that came too early is sent again
+
+
+class Ticker:
+    """Calls `stop` when `kick` was called or a deadline has come, until `acknowledge`.
+
+    `seconds_left` tells how long until the next deadline (None: nothing is due).
+    """
+
+    def __init__(self, stop: Callable[[], None], seconds_left: Callable[[], float | None]) -> None:
+        self._stop = stop
+        self._seconds_left = seconds_left
+        self._changed = threading.Condition()
+        self._closing = False
+        self._kicked = False
+        self.due = False
+        self._thread = threading.Thread(target=self._run, name="ticker", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def kick(self) -> None:
+        """The engine must come back now (any thread)."""
+        with self._changed:
+            self._kicked = True
+            self._changed.notify()
+
+    def rearm(self, _deadline: int = 0) -> None:
+        """A deadline became earlier than the one waited for (the engine's thread, from a callback)."""
+        with self._changed:
+            self._changed.notify()
+
+    def acknowledge(self) -> None:
+        """The engine has come back: deadlines are looked at anew."""
+        if self.due:
+            with self._changed:
+                self.due = False
+                self._changed.notify()
+
+    def wait(self, seconds: float | None) -> None:
+        """Sleep in the engine's stead (a halted guest) until a deadline, a kick or `seconds` have passed."""
+        with self._changed:
+            if not (self._kicked or self.due):
+                self._changed.wait_for(lambda: self.due, POLL if seconds is None else min(seconds, POLL))
+
+    def close(self) -> None:
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _timeout(self) -> float:
+        if self.due:
+            return AGAIN
+        left = self._seconds_left()
+        return POLL if left is None else max(0.0, min(left, POLL))
+
+    def _run(self) -> None:
+        with self._changed:
+            while not self._closing:
+                timeout = self._timeout()
+                notified = self._changed.wait(timeout) if timeout and not self._kicked else False
+                if self._closing:
+                    return
+                if not notified or self._kicked:
+                    self._kicked = False
+                    self.due = True
+                    self._changed.notify_all()
+                    self._stop()
