@@ -117,11 +117,11 @@ def _segment(data: bytes, row: ProgramHeader, bits: int, name: str) -> Segment:
         )
     if row.memsz < row.filesz:
         raise PatcherError(
-            f"{what} of {name} has more bytes in the file ({row.filesz:#x}) than in memory ({row.memsz:#x})."
+            f"Program header {row.index} of {name} has more bytes in the file ({row.filesz:#x}) than in memory ({row.memsz:#x})."
         )
     if max(row.vaddr, row.paddr) + row.memsz > 1 << bits:
         raise PatcherError(
-            f"{what} of {name} ({row.memsz:#x} bytes at {row.vaddr:#x}, loaded at {row.paddr:#x}) "
+            f"Program header {row.index} of {name} ({row.memsz:#x} bytes at {row.vaddr:#x}, loaded at {row.paddr:#x}) "
             f"reaches past the end of {bits}-bit addresses."
         )
     return Segment(

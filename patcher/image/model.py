@@ -95,7 +95,7 @@ def check_apart(segments: tuple[Segment, ...], name: str) -> None:
         for low, high in pairwise(ordered):
             if key(low) + low.size > key(high):
                 raise PatcherError(
-                    f"{low.name} and {high.name} of {name} overlap at {kind} address {key(high):#010x}."
+                    f"In {name}, {low.name} and {high.name} overlap at {kind} address {key(high):#010x}."
                 )
 
 

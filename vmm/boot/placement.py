@@ -38,7 +38,7 @@ class Placement:
         """Take [start, start + size) for `owner`, a phrase such as "program header 1 of kernel.elf"."""
         if start + size > self.size:
             raise VmmError(
-                f"{owner} ({size:#x} bytes at guest-physical {start:#010x}) reaches past the guest's "
+                f"{_capital(owner)} ({size:#x} bytes at guest-physical {start:#010x}) reaches past the guest's "
                 f"{size_text(self.size)} of RAM."
             )
         if not size:
@@ -48,7 +48,7 @@ class Placement:
         for other in self.claims[max(at - 1, 0) : at + 1]:
             if claim.start < other.end and other.start < claim.end:
                 raise VmmError(
-                    f"{owner} (guest-physical [{claim.start:#010x}, {claim.end:#010x})) overlaps "
+                    f"{_capital(owner)} (guest-physical [{claim.start:#010x}, {claim.end:#010x})) overlaps "
                     f"{other.owner} ([{other.start:#010x}, {other.end:#010x}))."
                 )
         insort(self.claims, claim)
@@ -100,6 +100,10 @@ class Placement:
     def end(self) -> int:
         """Behind the highest claim."""
         return max(claim.end for claim in self.claims)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def size_text(size: int) -> str:

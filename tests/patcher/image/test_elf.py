@@ -114,11 +114,11 @@ BAD = {
     ),
     "less memory than file": (
         bytes(Elf((Part(memsz=1),))),
-        "program header 0 of bad.elf has more bytes in the file (0x3) than in memory (0x1).",
+        "Program header 0 of bad.elf has more bytes in the file (0x3) than in memory (0x1).",
     ),
     "bss of 4 GiB": (
         bytes(Elf((Part(memsz=0xFFFF_FFFF),))),
-        "program header 0 of bad.elf (0xffffffff bytes at 0x100000, loaded at 0x100000) "
+        "Program header 0 of bad.elf (0xffffffff bytes at 0x100000, loaded at 0x100000) "
         "reaches past the end of 32-bit addresses.",
     ),
     "nothing to load": (
@@ -127,11 +127,11 @@ BAD = {
     ),
     "overlap for the code": (
         bytes(Elf((Part(vaddr=0x1000, paddr=0x5000), Part(vaddr=0x1002, paddr=0x1000)))),
-        "program header 0 and program header 1 of bad.elf overlap at guest-virtual address 0x00001002.",
+        "In bad.elf, program header 0 and program header 1 overlap at guest-virtual address 0x00001002.",
     ),
     "overlap for the loader": (
         bytes(Elf((Part(vaddr=0x9000, paddr=0x5000, memsz=0x2000), Part(vaddr=0x1000, paddr=0x6000)))),
-        "program header 0 and program header 1 of bad.elf overlap at guest-physical address 0x00006000.",
+        "In bad.elf, program header 0 and program header 1 overlap at guest-physical address 0x00006000.",
     ),
     "sections past the end": (
         bytes(Elf(sections=(0x5000, 40, 3))),

@@ -105,7 +105,7 @@ BAD = {
     "kernel past RAM": (
         BzImage(code32_start=0x3F_FF00),
         {},
-        "the kernel of vmlinuz (0x200 bytes at guest-physical 0x003fff00) "
+        "The kernel of vmlinuz (0x200 bytes at guest-physical 0x003fff00) "
         "reaches past the guest's 4 MiB of RAM.",
     ),
     "command line too long": (

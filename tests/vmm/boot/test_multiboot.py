@@ -145,17 +145,17 @@ BAD = {
     ),
     "bss past RAM": (
         multiboot_flat(bss_end=0xFFFF_F000),
-        "the Multiboot image of kernel (0xffeff000 bytes at guest-physical 0x00100000) "
+        "The Multiboot image of kernel (0xffeff000 bytes at guest-physical 0x00100000) "
         "reaches past the guest's 4 MiB of RAM.",
     ),
     "ELF segment past RAM": (
         elf_kernel(memsz=0x100_0000),
-        "program header 0 of kernel (0x1000000 bytes at guest-physical 0x00100000) "
+        "Program header 0 of kernel (0x1000000 bytes at guest-physical 0x00100000) "
         "reaches past the guest's 4 MiB of RAM.",
     ),
     "into the video area": (
         elf_kernel(0xA_0000),
-        "program header 0 of kernel (guest-physical [0x000a0000, 0x000a2000)) overlaps "
+        "Program header 0 of kernel (guest-physical [0x000a0000, 0x000a2000)) overlaps "
         "the video and BIOS area ([0x0009fc00, 0x00100000)).",
     ),
     "64-bit kernel": (

@@ -25,37 +25,37 @@ def test_put_writes_data_and_zeroes_behind_it(place: Placement) -> None:
 @pytest.mark.parametrize(
     ("start", "size", "sentence"),
     [
-        (0x3F_FFFF, 2, "x (0x2 bytes at guest-physical 0x003fffff) reaches past the guest's 4 MiB of RAM."),
+        (0x3F_FFFF, 2, "X (0x2 bytes at guest-physical 0x003fffff) reaches past the guest's 4 MiB of RAM."),
         (
             0xFFFF_FFFF_0000,
             0,
-            "x (0x0 bytes at guest-physical 0xffffffff0000) reaches past the guest's 4 MiB of RAM.",
+            "X (0x0 bytes at guest-physical 0xffffffff0000) reaches past the guest's 4 MiB of RAM.",
         ),
         (
             0x20_0FFF,
             2,
-            "x (guest-physical [0x00200fff, 0x00201001)) overlaps the kernel ([0x00201000, 0x00202000)).",
+            "X (guest-physical [0x00200fff, 0x00201001)) overlaps the kernel ([0x00201000, 0x00202000)).",
         ),
         (
             0x20_1FFF,
             2,
-            "x (guest-physical [0x00201fff, 0x00202001)) overlaps the kernel ([0x00201000, 0x00202000)).",
+            "X (guest-physical [0x00201fff, 0x00202001)) overlaps the kernel ([0x00201000, 0x00202000)).",
         ),
         (
             0x20_1000,
             1,
-            "x (guest-physical [0x00201000, 0x00201001)) overlaps the kernel ([0x00201000, 0x00202000)).",
+            "X (guest-physical [0x00201000, 0x00201001)) overlaps the kernel ([0x00201000, 0x00202000)).",
         ),
         (
             0x4FF,
             1,
-            "x (guest-physical [0x000004ff, 0x00000500)) overlaps the interrupt vectors and BIOS data "
+            "X (guest-physical [0x000004ff, 0x00000500)) overlaps the interrupt vectors and BIOS data "
             "([0x00000000, 0x00000500)).",
         ),
         (
             0xB_8000,
             1,
-            "x (guest-physical [0x000b8000, 0x000b8001)) overlaps the video and BIOS area "
+            "X (guest-physical [0x000b8000, 0x000b8001)) overlaps the video and BIOS area "
             "([0x0009fc00, 0x00100000)).",
         ),
     ],
