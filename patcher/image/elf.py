@@ -117,12 +117,13 @@ def _segment(data: bytes, row: ProgramHeader, bits: int, name: str) -> Segment:
         )
     if row.memsz < row.filesz:
         raise PatcherError(
-            f"Program header {row.index} of {name} has more bytes in the file ({row.filesz:#x}) than in memory ({row.memsz:#x})."
+            f"Program header {row.index} of {name} has more bytes in the file ({row.filesz:#x}) "
+            f"than in memory ({row.memsz:#x})."
         )
     if max(row.vaddr, row.paddr) + row.memsz > 1 << bits:
         raise PatcherError(
-            f"Program header {row.index} of {name} ({row.memsz:#x} bytes at {row.vaddr:#x}, loaded at {row.paddr:#x}) "
-            f"reaches past the end of {bits}-bit addresses."
+            f"Program header {row.index} of {name} ({row.memsz:#x} bytes at {row.vaddr:#x}, "
+            f"loaded at {row.paddr:#x}) reaches past the end of {bits}-bit addresses."
         )
     return Segment(
         Gva(row.vaddr),

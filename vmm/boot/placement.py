@@ -38,8 +38,8 @@ class Placement:
         """Take [start, start + size) for `owner`, a phrase such as "program header 1 of kernel.elf"."""
         if start + size > self.size:
             raise VmmError(
-                f"{_capital(owner)} ({size:#x} bytes at guest-physical {start:#010x}) reaches past the guest's "
-                f"{size_text(self.size)} of RAM."
+                f"{_capital(owner)} ({size:#x} bytes at guest-physical {start:#010x}) reaches past "
+                f"the guest's {size_text(self.size)} of RAM."
             )
         if not size:
             return
