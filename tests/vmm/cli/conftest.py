@@ -5,12 +5,12 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import ModuleType, SimpleNamespace, TracebackType
 
 import pytest
 
 from vmm.cli.main import main
-from vmm.report.run_report import ExitReason, RunReport
+from vmm.report.run_report import ExitReason, RunReport, Stats
 
 OFF = RunReport(ExitReason.POWER_OFF, 0, "The guest switched itself off.", serial="hello\n", screen="hello")
 
@@ -24,9 +24,15 @@ class FakeMachine:
     made: dict[str, object] = field(default_factory=dict)
     ran: dict[str, object] = field(default_factory=dict)
     closed: int = 0
+    refusal: Exception | None = None
+    stats: Stats = field(default_factory=Stats)
+    serial: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(text="so far"))
+    screen: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(text="a picture"))
 
     def make(self, **arguments: object) -> "FakeMachine":
         self.made = arguments
+        if self.refusal is not None:
+            raise self.refusal
         return self
 
     def run(self, **limits: object) -> RunReport:

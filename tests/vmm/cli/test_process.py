@@ -15,14 +15,16 @@ HEAVY = {"unicorn", "capstone", "keystone", "rich", "elftools", "json", "asyncio
 #: A program that runs the command line with a `vmm.machine` whose run is the given body.
 PLAY = """\
 import signal, sys, threading, time
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
+from vmm.report.run_report import Stats
 
 class Machine:
+    serial = screen = SimpleNamespace(text="")
+    stats = Stats()
     def __init__(self, **arguments): pass
     def __enter__(self): return self
     def __exit__(self, *error): print("closed", file=sys.stderr)
     def run(self, **limits):
-        print("running", file=sys.stderr, flush=True)
         {body}
 
 sys.modules["vmm.machine"] = module = ModuleType("vmm.machine")
@@ -32,9 +34,10 @@ vmm.cli.terminal.GRACE = 0.2
 from vmm.cli.main import main
 sys.exit(main(["run", sys.executable]))
 """
-PATIENT = "while True: time.sleep(0.05)"
+RUNNING = 'print("running", file=sys.stderr, flush=True)'
+PATIENT = f"{RUNNING}\n        while True: time.sleep(0.05)"
 #: Signals go to another thread, so that the main thread never gets to Python's handlers.
-DEAF = "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM}); time.sleep(60)"
+DEAF = f"signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM]); {RUNNING}; time.sleep(60)"
 
 
 def python(*words: str) -> "subprocess.CompletedProcess[str]":
@@ -81,9 +84,12 @@ def play(body: str, number: int) -> tuple[int, str]:
             process.kill()
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_a_run_in_order(number: int, status: int) -> None:
-    assert play(PATIENT, number) == (status, "closed\n")
+@pytest.mark.parametrize(
+    ("number", "status", "said"),
+    [(signal.SIGINT, 130, "closed\npatchvisor: Ctrl-C ended the run.\n"), (signal.SIGTERM, 143, "closed\n")],
+)
+def test_a_signal_ends_a_run_in_order(number: int, status: int, said: str) -> None:
+    assert play(PATIENT, number) == (status, said)
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

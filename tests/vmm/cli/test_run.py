@@ -72,7 +72,7 @@ def test_our_options_reach_the_machine(patchvisor, machine, kernel) -> None:
     )
     assert machine.made["address"] == 0x7C00
     assert (machine.ran["timeout"], machine.ran["max_insns"]) == (2.5, 1000)
-    assert machine.ran["until"].search("Debian\nlogin: ")
+    assert machine.ran["until"] == "^login:"
 
 
 def test_a_debug_exit_can_be_placed(patchvisor, machine, kernel) -> None:
@@ -169,6 +169,8 @@ def test_without_a_terminal_the_screen_is_printed_at_the_end(patchvisor, machine
         ("KERNEL --timeout 0", "--timeout: 0 is not a number of seconds above zero"),
         ("KERNEL --until (", "--until: '(' is not a regular expression: "),
         ("KERNEL --stats-json /nowhere/s", "--stats-json /nowhere/s: No such file or directory"),
+        ("KERNEL -serial file:/nowhere/s", "-serial file:/nowhere/s: No such file or directory"),
+        ("KERNEL -debugcon file:/nowhere/s", "-debugcon file:/nowhere/s: No such file or directory"),
         ("KERNEL -machine pc", "-machine: invalid option"),
         ("KERNEL -append", "-append: requires an argument"),
         (
@@ -228,5 +230,24 @@ def test_a_fault_of_ours_is_status_70_without_traceback(patchvisor, machine, ker
 def test_ctrl_c_is_status_130(patchvisor, machine, kernel) -> None:
     machine.error = KeyboardInterrupt()
     said = patchvisor("run", kernel)
-    assert (said.status, said.out, said.err) == (130, "", "")
+    assert (said.status, said.out, said.err) == (130, "", "patchvisor: Ctrl-C ended the run.\n")
     assert machine.closed == 1
+
+
+def test_ctrl_c_loses_no_figures(patchvisor, machine, kernel) -> None:
+    machine.error = KeyboardInterrupt()
+    machine.stats = Stats(pages_scanned=12345)
+    said = patchvisor("run", kernel, "--json", "--stats")
+    assert (said.status, json.loads(said.out)["serial"]) == (130, "so far")
+    assert "12,345" in said.err
+
+
+def test_an_image_that_cannot_be_booted_is_status_66(patchvisor, machine, kernel) -> None:
+    machine.refusal = VmmError("kernel.bin is empty.")
+    said = patchvisor("run", kernel)
+    assert (said.status, said.err) == (66, "patchvisor: kernel.bin is empty.\n")
+
+
+def test_a_machine_that_cannot_be_made_is_status_70(patchvisor, machine, kernel) -> None:
+    machine.refusal = ZeroDivisionError("division by zero")
+    assert patchvisor("run", kernel).status == 70
