@@ -36,8 +36,9 @@ sys.exit(main(["run", sys.executable]))
 """
 RUNNING = 'print("running", file=sys.stderr, flush=True)'
 PATIENT = f"{RUNNING}\n        while True: time.sleep(0.05)"
-#: Signals go to another thread, so that the main thread never gets to Python's handlers.
-DEAF = f"signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM]); {RUNNING}; time.sleep(60)"
+#: Signals go to another thread while the main one sleeps, which so never gets to Python's handlers.
+MASK = "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])"
+DEAF = f"{MASK}; threading.Timer(0.2, lambda: {RUNNING}).start(); time.sleep(60)"
 
 
 def python(*words: str) -> "subprocess.CompletedProcess[str]":
