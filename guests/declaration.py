@@ -34,6 +34,7 @@ class Guest:
     skip: Mapping[str, str] | None = None
     qemu: str = "same"
     qemu_note: str = ""
+    known_bug: str = ""
 
     @property
     def folder(self) -> Path:
@@ -67,6 +68,7 @@ _KEYS: dict[str, tuple[type | tuple[type, ...], bool]] = {
     "skip": (dict, False),
     "qemu": (str, False),
     "qemu_note": (str, False),
+    "known_bug": (str, False),
 }
 _QEMU = ("same", "differs", "never")
 

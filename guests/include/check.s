@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Services that tests in both rings use, the recorder of traps, and the way out.
 .equ LAST_WHERE, 0x186030
+.equ REC_INSIDE, 0x186034       # EFLAGS inside the handler: only IF, TF and NT still tell something
+.equ REC_FRAME, 0x186038        # address of the frame, 0x44 bytes from ring 3
+.equ REC_AFTER, 0x18603c        # used by framed
 .set USER, 0x0
 
 # Ends the run with the value in %eax through isa-debug-exit: the status is value * 2 + 1.
@@ -95,6 +98,9 @@ service_gate:
 
 # Copies the frame to RECORD and goes on at RESUME; 0 = at the saved eip, -1 (as after every verdict) = not at all.
 record_trap:
+    pushfl
+    popl REC_INSIDE
+    movl %ebp, REC_FRAME
     incl REC_COUNT
     movl F_VECTOR(%ebp), %eax
     movl %eax, REC_VECTOR
@@ -125,6 +131,36 @@ record_trap_inner:
     jz record_trap_end
     movl %eax, F_EIP(%ebp)
 record_trap_end:
+    ret
+
+# For framed: %eax = cs, %edi = flags after. Returns what differs in %eax.
+frame_differs:
+    movl $0x0, %edx
+    cmpl %eax, REC_CS
+    je frame_cs_fine
+    orl $0x1, %edx
+frame_cs_fine:
+    movl REC_EFLAGS, %eax
+    andl $~0x13200, %eax
+    cmpl $0x8d7, %eax
+    je frame_eflags_fine
+    orl $0x2, %edx
+frame_eflags_fine:
+    movl REC_AFTER, %eax
+    cmpl %eax, REC_ESP
+    je frame_esp_fine
+    orl $0x4, %edx
+frame_esp_fine:
+    andl $~0x13200, %edi
+    cmpl $0x8d7, %edi
+    je frame_after_fine
+    orl $0x8, %edx
+frame_after_fine:
+    testl $0x4300, REC_INSIDE
+    jz frame_inside_fine
+    orl $0x10, %edx
+frame_inside_fine:
+    movl %edx, %eax
     ret
 
 # A vector without a handler: says so and gives up with exit value 0x7f.

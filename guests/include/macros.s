@@ -57,6 +57,25 @@ Lflt_after\@:
     verdict "\text", \vector, \error, Lflt_site\@
 .endm
 
+# As faults, with all of the frame: cs, eflags (0x8d7 set before; RF aside), esp, and the flags that iret brings back.
+# A difference prints as 1 (cs), 2 (eflags), 4 (esp), 8 (flags after), 0x10 (IF, TF or NT inside the handler).
+.macro framed text, vector, error, insn
+    movl $Lfrm_after\@, RESUME
+    movl $-0x1, REC_VECTOR
+    movl %esp, REC_AFTER
+    pushl $0x8d7
+    popfl
+Lfrm_site\@:
+    \insn
+Lfrm_after\@:
+    pushfl
+    popl %edi
+    verdict "\text", \vector, \error, Lfrm_site\@
+    movl %cs, %eax
+    call frame_differs
+    expect "\text, frame", $0x0
+.endm
+
 # As faults, for an instruction that must not fault: it may change any register but %esp.
 .macro clean text, insn
     movl $Lcln_after\@, RESUME
