@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A test double of the virtual processor: plain Python over a bytearray, flat or with pages that fault.
 
-`world()` makes a small protected-mode machine with a GDT, an IDT, two TSSs and stacks for every ring; `perform()`
-decodes bytes placed at EIP and runs the effect that the catalogue (or the caller) names.
+`world()` makes a small protected-mode machine with a GDT, an IDT, TSSs and stacks for every ring; `perform()`
+decodes an instruction and runs an effect on it.
 """
 
 from patcher.x86.decode import decode
@@ -54,11 +54,12 @@ class FakeMemory:
 
     def probe(self, linear: int, size: int, write: bool = True, cpl: int | None = None) -> None:
         user = (self.cpl if cpl is None else cpl) == 3
-        for at in sorted({linear, (linear + size - 1) & M32 & ~0xFFF} if linear & 0xFFF > 4096 - size else {linear}):
+        last = (linear + size - 1) & M32
+        for at in [linear] if last >> 12 == linear >> 12 else [linear, last & ~0xFFF]:
             page, code = at >> 12, write << 1 | user << 2
             if page in self.absent:
                 raise GuestFault(PF, code, at)
-            if write and page in self.read_only or user and page in self.supervisor:
+            if (write and page in self.read_only) or (user and page in self.supervisor):
                 raise GuestFault(PF, code | 1, at)
 
     def read_as(self, linear: int, size: int, cpl: int) -> int:
@@ -167,8 +168,8 @@ class FakeVcpu:
 
     def get(self, address: int, count: int, size: int = 4) -> list[int]:
         """Read `count` numbers one after another."""
-        ram = self.mem.ram
-        return [int.from_bytes(ram[at : at + size], "little") for at in range(address, address + count * size, size)]
+        places = range(address, address + count * size, size)
+        return [int.from_bytes(self.mem.ram[at : at + size], "little") for at in places]
 
     def selectors(self) -> list[int]:
         return [s.selector for s in self.segments]
@@ -226,7 +227,7 @@ def enter(v: FakeVcpu, ring: int) -> None:
 
 
 def world(cpl: int = 0, model: str | CpuModel = "default") -> FakeVcpu:
-    """A processor in ring `cpl` with tables, a current 32-bit TSS, and interrupt gates 0..47 at 0xC000 + 16 n."""
+    """A processor in ring `cpl` with tables, a 32-bit TSS, and interrupt gates 0..47 to 0xC000 + 16 n."""
     v = FakeVcpu(model)
     for selector, value in _DESCRIPTORS.items():
         v.set_descriptor(selector, value)

@@ -2,12 +2,12 @@
 """Flags: what each ring sees of EFLAGS and may change, against the manual's table written out bit by bit."""
 
 import pytest
+from fake_vcpu import DATA0, ESP, FREE, STACK0, descriptor, fault_of, hidden, perform, world
 from hypothesis import given
 from hypothesis import strategies as st
 
 from patcher.x86.exceptions import GP, PF, SS, UD
 from patcher.x86.flags import AC, ID, IF, IOPL, RF, TF, VIF, VIP, VM
-from fake_vcpu import DATA0, ESP, FREE, STACK0, descriptor, fault_of, hidden, perform, world
 from vmm.cpu_model import Feature, make
 
 words = st.integers(0, 0xFFFF_FFFF)
@@ -59,7 +59,7 @@ def test_popf_changes_what_the_manual_lets_it(old: int, image: int, cpl: int, io
     esp = v.regs[ESP]
     v.put(esp, image)
     perform(v, "popf", "66 9d" if word else "9d")
-    allowed = {bit: True for bit in (0, 2, 4, 6, 7, 8, 10, 11, 14)}
+    allowed = dict.fromkeys((0, 2, 4, 6, 7, 8, 10, 11, 14), True)
     allowed |= {9: cpl <= iopl, 12: cpl == 0, 13: cpl == 0, 18: not word, 21: not word}
     for bit in range(32):
         source = image if allowed.get(bit) else before
