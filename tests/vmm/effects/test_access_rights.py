@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""lar lsl verr verw arpl: every descriptor type, against the manual's tables; no selector makes them fault."""
+"""lar lsl verr verw arpl: every descriptor type, against the tables; no selector makes them fault."""
 
 import pytest
 from fake_vcpu import CODE0, EAX, EBX, ESI, FREE, descriptor, fault_of, perform, world

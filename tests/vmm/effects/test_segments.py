@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Segment loads: the whole table of checks, against the manual's rules written another way; faults change nothing."""
+"""Segment loads: the whole table of checks against the manual's rules written another way."""
 
 import pytest
 from fake_vcpu import (
