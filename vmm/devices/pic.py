@@ -215,6 +215,7 @@ class PicPair:
         self.pending = False
         #: called when `pending` becomes True
         self.on_change: Callable[[], None] | None = None
+        self._lines = {n: self._wire(n) for n in range(16) if n != CASCADE_INPUT}
         self.master.on_output = self._drive_intr
         self.slave.on_output = self._drive_cascade
 
@@ -224,9 +225,12 @@ class PicPair:
         self.master.reset()
 
     def line(self, number: int) -> IrqLine:
-        """The wire of IRQ 0 to 15; there is none to IRQ 2, where the slave sits."""
-        if number == CASCADE_INPUT or not 0 <= number < 16:
+        """The one wire of IRQ 0 to 15; there is none to IRQ 2, where the slave sits."""
+        if number not in self._lines:
             raise ValueError(f"IRQ {number} is no line that a device can drive")
+        return self._lines[number]
+
+    def _wire(self, number: int) -> IrqLine:
         pic, line = (self.slave, number - 8) if number >= 8 else (self.master, number)
         return IrqLine(lambda level: pic.set_input(line, level))
 

@@ -116,7 +116,7 @@ class PitChannel:
             if count:
                 self._begin(t + 1, count)
         elif self._start is not None and self._paused is not None:
-            self._start, self._paused = t - self._paused, None
+            self._start, self._paused = max(t - self._paused, self._start), None
 
     # -- what it shows at tick t ---------------------------------------------------------------------------
 

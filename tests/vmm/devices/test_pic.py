@@ -389,6 +389,7 @@ class PicMachine(RuleBasedStateMachine):
 
     @invariant()
     def agrees(self) -> None:
+        assert self.pic.highest == self.model.row[0]
         assert self.pic.output == (self.model.wanted() is not None)
         self.pic.port_write(0, 1, 0x0A)
         assert self.pic.port_read(0, 1) == sum(1 << i for i in self.model.request)
