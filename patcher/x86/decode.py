@@ -38,13 +38,13 @@ class _Cursor:
 
     __slots__ = (
         "address_size", "base", "bits", "code", "disp", "imm", "imm2", "index", "lock", "modrm",
-        "opcode", "operand_size", "opmap", "pos", "prefixes", "relative", "rep", "rex", "scale",
+        "opcode", "operand_size", "opmap", "pos", "prefix", "prefixes", "relative", "rep", "rex", "scale",
         "segment", "start", "wide",
     )  # fmt: skip
 
     def __init__(self, code: Code, offset: int, bits: int) -> None:
         self.code, self.start, self.pos, self.bits = code, offset, offset, bits
-        self.lock, self.rep, self.rex, self.prefixes = False, 0, 0, 0
+        self.lock, self.rep, self.rex, self.prefix, self.prefixes = False, 0, 0, 0, 0
         self.segment: int | None = None
         self.modrm: int | None = None
         self.base: int | None = None
@@ -101,6 +101,7 @@ def _read_prefixes(c: _Cursor) -> int:
         c.prefixes += 1
         if c.prefixes >= MAX_LENGTH:
             raise IndexError
+    c.prefix = c.rep or (0x66 if operand else 0)
     _set_sizes(c, operand, address)
     return byte
 
@@ -256,6 +257,8 @@ def _read_opcode(c: _Cursor, byte: int) -> bool:
     if operands >= Operands.UNDEFINED or (c.bits == 64 and c.opmap == 0 and byte in UNDEFINED_IN_64):
         return False
     _read_operands(c, operands)
+    if byte == 0x78 and c.opmap == 1 and c.prefix in (0x66, 0xF2):
+        c.imm, c.imm2 = c.byte(), c.byte()  # extrq, insertq (AMD APM vol. 4): vmread without the prefix
     return True
 
 
