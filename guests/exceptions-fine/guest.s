@@ -2,6 +2,7 @@
 # What the manual says about exceptions and emulators often leave out: the EXT bit of error codes, RF in the frame, #SS for a
 # stack not present on the way in and out, null in ltr, wrong control register and MSR values, mov ss holding back a trap.
 .include "start.s"
+.include "paging.s"
 .equ STEPS, 0x187100
 
 main:
@@ -37,6 +38,9 @@ main:
     movw $0x68, IDT+0xc*8+0x2
     movl $0x38, TSS+0x8
     in_user no_stack, 0x0002
+    call paging_setup
+    window 0x1, FRAME+0x1007
+    in_user far_stacks, 0x0002
     finish
 
 # An exception while an exception is delivered: the error code says EXT.
@@ -132,6 +136,8 @@ step_end:
     expect "ring 0 step after pop ss and its neighbour", $step_end
     ret
 
+.balign 0x1000, 0x90
+user_text:
 # #SS for an absent ss0; the handler runs in ring 3, see the guest exceptions.
 .set USER, 0x1
 conforming_ss:
@@ -146,3 +152,18 @@ conforming_ss:
 no_stack:
     faults "ring 3 int with ss0 not present", 0xc, 0x38, "int $0x30"
     to_kernel
+
+# Far transfers use the stack with the rights of ring 3.
+far_stacks:
+    movl %esp, %ebp
+    movl $WINDOW+0x1000, %esp
+    on_stack "ring 3 far call on an absent stack", "lcall *far_target", WINDOW+0xffc, 0x6
+    movl $WINDOW+0xff0, %esp
+    on_stack "ring 3 far ret on an absent stack", "lretl", WINDOW+0xff0, 0x4
+    on_stack "ring 3 iret on an absent stack", "iretl", WINDOW+0xff0, 0x4
+    movl %ebp, %esp
+    to_kernel
+far_target:
+    .long far_stacks
+    .word CODE3
+user_text_end:
