@@ -30,7 +30,7 @@ def test(v: Processor, insn: Insn) -> None:
 
 
 def _byte(v: Processor, insn: Insn) -> int:
-    """The 8-bit operand; registers 4 to 7 are the high bytes of the first four (SDM vol. 1, section 3.4.1)."""
+    """The 8-bit operand; registers 4 to 7 are high bytes of the first four (SDM vol. 1, 3.4.1)."""
     if insn.is_memory:
         return v.mem.read(linear(v, insn, 1), 1)
     value: int = v.regs[insn.rm & 3]
