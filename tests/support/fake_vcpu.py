@@ -5,6 +5,7 @@
 decodes an instruction and runs an effect on it.
 """
 
+from patcher.catalogue import classify
 from patcher.x86.decode import decode
 from patcher.x86.exceptions import PF, GuestFault
 from patcher.x86.insn import Insn
@@ -249,8 +250,10 @@ def instruction(code: str | bytes, bits: int = 32) -> Insn:
 
 
 def perform(v: FakeVcpu, effect: str, code: str, bits: int = 32) -> Insn:
-    """Run the effect on the instruction `code`."""
+    """Run the effect on the instruction `code`, which the catalogue must send there, to #UD, or nowhere."""
     insn = instruction(code, bits)
+    row = classify(insn)
+    assert row is None or row.effect in (effect, "ud"), f"{code} is {row}, whose effect is {row.effect}"
     EFFECTS[effect](v, insn)
     return insn
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Event delivery: frames of every gate, every refusal with its error code, and what becomes of a fault in delivery."""
+"""Event delivery: the frame of every gate, every refusal with its error code, and faults in delivery."""
 
 import pytest
 from fake_vcpu import (
@@ -56,7 +56,9 @@ def refusal(v: FakeVcpu, vector: int, error_code: int | None = None, **how: bool
 
 @pytest.mark.parametrize("cpl", [0, 3])
 @pytest.mark.parametrize("error_code", [None, 0, 0x1234])
-@pytest.mark.parametrize(("access", "size", "keeps_if"), [(0x8E, 4, 0), (0x8F, 4, 1), (0x86, 2, 0), (0x87, 2, 1)])
+@pytest.mark.parametrize(
+    ("access", "size", "keeps_if"), [(0x8E, 4, 0), (0x8F, 4, 1), (0x86, 2, 0), (0x87, 2, 1)]
+)
 def test_the_frame_of_each_gate_from_each_ring(
     cpl: int, error_code: int | None, access: int, size: int, keeps_if: int
 ) -> None:
@@ -204,7 +206,7 @@ def test_conforming_code_runs_in_the_ring_that_was_interrupted() -> None:
         (FREE, 0x13, (SS_FAULT, FREE)),
     ],
 )
-def test_a_bad_inner_stack_segment_is_an_invalid_tss(selector: int, access: int, fault: tuple[int, int]) -> None:
+def test_a_bad_inner_stack_is_an_invalid_tss(selector: int, access: int, fault: tuple[int, int]) -> None:
     v = world(3)
     v.set_descriptor(FREE, descriptor(0, 0xF_FFFF, access))
     v.put(TSS + 8, selector)

@@ -67,7 +67,7 @@ def pop_segment(v: Processor, insn: Insn) -> None:
     v.advance(insn)
 
 
-@effect("lds", "les", "lfs", "lgs", "lss", "load far pointer")
+@effect("lds", "les", "lfs", "lgs", "lss")
 def load_far_pointer(v: Processor, insn: Insn) -> None:
     """Load a segment register and a general register from memory: offset first, selector above it."""
     memory_only(insn)

@@ -1,37 +1,43 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Forms that processors run although the opcode maps leave them blank, and that the engine refuses."""
+"""Forms that processors run although the manual's maps leave them blank, and that the engine refuses."""
 
-from patcher.x86.flags import ARITHMETIC, PF, SF, ZF
+from patcher.x86.flags import AF, CF, OF, PF, SF, ZF
 from patcher.x86.insn import Insn
-from vmm.effects.operand import linear, read_rm
+from vmm.effects.operand import linear
 from vmm.effects.registry import effect
 from vmm.processor import Processor
+
+_RESULT_FLAGS = CF | PF | AF | ZF | SF | OF
 
 
 @effect("nop")
 def nop(v: Processor, insn: Insn) -> None:
-    """A reserved no-operation (SDM vol. 2D, table A-3)."""
+    """A reserved nop touches no memory (SDM vol. 2D, table A-3)."""
     v.advance(insn)
 
 
 @effect("test")
 def test(v: Processor, insn: Insn) -> None:
-    """F6 /1 and F7 /1: flags of the operand and an immediate, as under /0 (SDM vol. 2B, TEST)."""
-    size = 1 if insn.opcode == 0xF6 else insn.operand_size >> 3
-    operand = _byte(v, insn) if size == 1 else read_rm(v, insn, size)
-    result = operand & insn.imm
-    flags = 0 if result else ZF
-    if result >> (8 * size - 1):
+    """F6 /1 and F7 /1 are TEST as /0 is (AMD APM vol. 3, TEST); AF, which is undefined, is cleared."""
+    size = insn.operand_size >> 3 if insn.opcode & 1 else 1
+    result = _operand(v, insn, size) & insn.imm
+    flags = v.eflags & ~_RESULT_FLAGS
+    if not result:
+        flags |= ZF
+    if result >> 8 * size - 1:
         flags |= SF
-    if (result & 0xFF).bit_count() % 2 == 0:
+    if not (result & 0xFF).bit_count() & 1:
         flags |= PF
-    v.eflags = v.eflags & ~ARITHMETIC | flags
+    v.eflags = flags
     v.advance(insn)
 
 
-def _byte(v: Processor, insn: Insn) -> int:
-    """The 8-bit operand; registers 4 to 7 are high bytes of the first four (SDM vol. 1, 3.4.1)."""
+def _operand(v: Processor, insn: Insn, size: int) -> int:
     if insn.is_memory:
-        return v.mem.read(linear(v, insn, 1), 1)
-    value: int = v.regs[insn.rm & 3]
-    return value >> (8 if insn.rm & 4 else 0) & 0xFF
+        return v.mem.read(linear(v, insn, size), size)
+    rm = insn.rm
+    if size == 1:
+        byte: int = v.regs[rm & 3] >> (rm & 4) * 2
+        return byte & 0xFF
+    value: int = v.regs[rm]
+    return value if size == 4 else value & 0xFFFF
