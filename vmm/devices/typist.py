@@ -64,9 +64,9 @@ class Typist:
         if self._held is None:
             return
         (chord, hold_ns), self._held = self._held, None
+        self._resting = True
         for key in reversed(chord):
             self._keyboard.release(key)
-        self._resting = True
         self._timers.schedule(self._timers.clock.now() + hold_ns, self._rested)
 
     def _rested(self) -> None:
