@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The crash report: one page that shows the whole processor, with the instruction at EIP marked."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -107,9 +108,14 @@ def test_rights_are_told_in_words(flags: int, text: str) -> None:
     assert text in crash_report(replace(DUMP, segments=segments), "It fell.", fake_listing)
 
 
-def test_bytes_that_are_no_instruction_are_passed_one_by_one() -> None:
-    lines = list(listing(b"\xe8\x00", 0x1000, 32))
-    assert [(line.address, line.raw, line.text) for line in lines] == [
-        (0x1000, b"\xe8", "(bad)"),
-        (0x1001, b"\x00", "(bad)"),
+def test_without_a_disassembler_the_bytes_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "patcher.decoder", None)
+    assert list(listing(b"\x31\xc0\xe8\x00", 0x1000, 32)) == [
+        Line(0x1000, b"\x31\xc0", ""),
+        Line(0x1002, b"\xe8", ""),
+        Line(0x1003, b"\x00", ""),
     ]
+
+
+def test_with_a_disassembler_there_is_text() -> None:
+    assert list(listing(b"\x31\xc0", 0x1000, 32)) == [Line(0x1000, b"\x31\xc0", "xor eax, eax")]
