@@ -42,7 +42,13 @@ class BuildError(Exception):
 
 def source(name: str) -> str:
     """The whole text of a guest: includes in place, each file once, comments dropped, spelling checked."""
-    return "\n".join(_expand(FOLDER / name / "guest.s", set())) + "\n"
+    text = "\n".join(_expand(FOLDER / name / "guest.s", set())) + "\n"
+    for body in re.findall(r"\.rept\b(.*?)\.endr", text, re.DOTALL):
+        if re.search(r"\$\d", body):
+            raise BuildError(
+                f"guest {name}: a .rept body holds $ and a digit, which the assembler expands: {body!r}"
+            )
+    return text
 
 
 @cache
