@@ -205,9 +205,9 @@ def _qualify(v: Processor, state: _TaskState, ext: int) -> None:
     """Load the hidden parts, with the checks of SDM vol. 3A, table 7-1."""
     _load_ldt(v, state.ldt, ext)
     selectors, cpl = state.selectors, state.selectors[CS_INDEX] & 3
-    v.load_segment(SS_INDEX, stack_segment(v, selectors[SS_INDEX], cpl, TS, ext))
     raw = _code_descriptor(v, selectors[CS_INDEX], ext)
     v.load_segment(CS_INDEX, segment_of(selectors[CS_INDEX], mark_accessed(v, selectors[CS_INDEX], raw)))
+    v.load_segment(SS_INDEX, stack_segment(v, selectors[SS_INDEX], cpl, TS, ext))
     for register in (ES_INDEX, DS_INDEX, FS_INDEX, GS_INDEX):
         if selectors[register] & 0xFFFC:
             raw = read_descriptor(v, selectors[register], TS, ext)
