@@ -146,7 +146,7 @@ class Pc:
     def _hand_over(self) -> None:
         self.a20.set(0, True)
         self.a20.set(1, True)
-        firmware_state.prepare_pics(self.pics)
         firmware_state.prepare_pit(self.pit)
         for uart in self.uarts:
             firmware_state.prepare_uart(uart)
+        firmware_state.prepare_pics(self.pics)  # last: it forgets the edges that the others made
