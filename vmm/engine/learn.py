@@ -26,6 +26,7 @@ REGS = (
 MARKS = tuple(0x5A17_0B01 + 0x0103_0507 * i for i in range(8))
 HANDLE_BYTES = 0x2000  # how much of the engine's handle is searched for pointers and for the fault address
 IMAGE_BYTES = 0x2000  # how much of the processor image is looked at
+NEAR_WORDS = 0x80  # the fields of an exception lie together; farther off its numbers turn up by chance
 CODE = 0x1000
 
 
@@ -152,6 +153,7 @@ class _Probe:
     def _find_exception(self, words: "ctypes.Array[ctypes.c_uint32]") -> tuple[int, int]:
         uc = self.uc
         hook = uc.hook_add(unicorn.UC_HOOK_INTR, lambda *_: uc.emu_stop())
+        self._run(b"\x31\xc9")  # the first run fills translations, which lie in the same memory and begin as -1
         before = list(words)
         self._run(b"\x31\xc9\xf7\xf1")  # xor ecx, ecx; div ecx: #DE
         old = self._only("the exception in flight", [
@@ -161,7 +163,7 @@ class _Probe:
         for selector in (0x1234, 0x5674):  # mov eax, selector; mov ds, eax: #GP(selector)
             words[old // 4] = 0xFFFF_FFFF
             self._run(b"\xb8" + struct.pack("<I", selector) + b"\x8e\xd8")
-            shown = {i for i, w in enumerate(words) if w == selector and i >= 16}
+            shown = {i for i, w in enumerate(words) if w == selector and abs(i - old // 4) < NEAR_WORDS}
             candidates = shown if candidates is None else candidates & shown
         words[old // 4] = 0xFFFF_FFFF
         uc.hook_del(hook)
