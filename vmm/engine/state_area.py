@@ -30,6 +30,7 @@ CR0_MP_EM_TS = 0xE
 CR4_OSFXSR = 0x200
 BIG = 0x0040_0000  # the D/B bit in a segment's hidden flags
 ES, CS, SS, DS, FS, GS, LDTR, TR = range(8)
+_new = tuple.__new__  # makes a Segment in half the time that its own constructor takes
 
 
 class StateArea:
@@ -104,7 +105,7 @@ class StateArea:
     def segment(self, index: int) -> Segment:
         i = self._segments + SEGMENT_BYTES // 4 * index
         w = self.words
-        return Segment(w[i] & 0xFFFF, w[i + 2], w[i + 4], w[i + 5])
+        return _new(Segment, (w[i] & 0xFFFF, w[i + 2], w[i + 4], w[i + 5]))
 
     def selector(self, index: int) -> int:
         return self.words[self._segments + SEGMENT_BYTES // 4 * index] & 0xFFFF
