@@ -2,6 +2,7 @@
 """The buses: who answers, how wide, what nobody answers, and that two devices never share an address."""
 
 import pytest
+
 from vmm.bus import BusConflict, MmioBus, PortBus, RegionKind
 from vmm.errors import VmmError
 

@@ -24,6 +24,7 @@ class Mode(IntEnum):
 
 _PERIODIC = (Mode.RATE, Mode.SQUARE)
 _TRIGGERED = (Mode.ONE_SHOT, Mode.HARD_STROBE)
+_STROBES = (Mode.SOFT_STROBE, Mode.HARD_STROBE)
 
 
 def _from_bcd(value: int) -> int:
@@ -53,6 +54,7 @@ class PitChannel:
         self._modulus = 10_000 if bcd else 0x10000
         self._count = 0  # N, what the counting element was loaded with
         self._start: int | None = None  # tick at which it was loaded
+        self._low_before = False  # OUT was low when that load was asked for, one tick before
         self._paused: int | None = None  # ticks counted when the gate fell (modes 0 and 4)
         self._switch = 0  # tick at which `_next` is loaded (modes 2 and 3)
         self._next: int | None = None  # N written and not loaded yet
@@ -96,6 +98,7 @@ class PitChannel:
             self._begin(t + 1, count)
 
     def _begin(self, start: int, count: int) -> None:
+        self._low_before = not self.output(start - 1)
         self._start, self._count, self._next = start, count, None
         self._paused = None if self.gate or self.mode in _TRIGGERED else 0
 
@@ -122,9 +125,10 @@ class PitChannel:
 
     def _elapsed(self, t: int) -> int:
         """Ticks since the load, -1 before it; only with a start."""
-        if self._paused is not None:
-            return self._paused
-        return max(t - (self._start or 0), -1)
+        start = self._start or 0
+        if t < start:
+            return -1
+        return t - start if self._paused is None else self._paused
 
     def _high_part(self, count: int) -> int:
         return (count + 1) // 2
@@ -182,18 +186,22 @@ class PitChannel:
             return phase < (self._count - 1 if self.mode is Mode.RATE else self._high_part(self._count))
         if self.mode is Mode.TERMINAL_COUNT:
             return elapsed >= self._count
-        if self.mode is Mode.ONE_SHOT:
-            return not 0 <= elapsed < self._count
-        return elapsed != self._count
+        if elapsed < 0:
+            return not self._low_before
+        return elapsed >= self._count if self.mode is Mode.ONE_SHOT else elapsed != self._count
 
     def next_rise(self, t: int) -> int | None:
         """The first tick after `t` at which OUT goes from low to high if nothing is written, or None."""
         self.settle(t)
-        if self._start is None or (self._paused is not None and self.mode not in _TRIGGERED):
+        if self._start is None:
+            return None
+        if self.mode in _STROBES and t < self._start and self._low_before:
+            return self._start
+        if self._paused is not None:
             return None
         if self.mode in _PERIODIC:
             return self._next_period(t)
-        rise = self._start + self._count + (self.mode in (Mode.SOFT_STROBE, Mode.HARD_STROBE))
+        rise = self._start + self._count + (self.mode in _STROBES)
         return rise if rise > t else None
 
     def _next_period(self, t: int) -> int:

@@ -31,8 +31,8 @@ class Typist:
 
     @property
     def idle(self) -> bool:
-        """Whether everything was typed and let go."""
-        return not self._waiting and self._held is None
+        """Whether everything was typed, let go, and left a moment."""
+        return not self._waiting and self._held is None and not self._resting
 
     @property
     def waiting(self) -> int:

@@ -4,6 +4,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from vmm.devices.i8042 import I8042
 from vmm.devices.irq import IrqLine
 from vmm.devices.keyboard import CAPACITY, Keyboard

@@ -4,6 +4,7 @@
 import string
 
 import pytest
+
 from vmm.devices.keymap import KEYS, chord_of_character, chords_of_text, parse_chord, parse_chords
 from vmm.devices.scancodes import TRANSLATION, Translator, encode
 from vmm.errors import VmmError
@@ -28,8 +29,9 @@ def test_the_translation_is_one_to_one() -> None:
 @pytest.mark.parametrize(
     ("name", "pressed", "set_2"),
     [
-        ("a", True, "1c"), ("a", False, "f0 1c"), ("ret", True, "5a"), ("esc", True, "76"), ("f7", True, "83"),
-        ("up", True, "e0 75"), ("up", False, "e0 f0 75"), ("ctrl_r", True, "e0 14"), ("sysrq", True, "84"),
+        ("a", True, "1c"), ("a", False, "f0 1c"), ("ret", True, "5a"), ("esc", True, "76"),
+        ("f7", True, "83"), ("up", True, "e0 75"), ("up", False, "e0 f0 75"),
+        ("ctrl_r", True, "e0 14"), ("sysrq", True, "84"),
         ("pause", True, "e1 14 77 e1 f0 14 f0 77"), ("pause", False, ""),
     ],
 )  # fmt: skip
@@ -40,9 +42,10 @@ def test_set_2_codes_from_the_reference(name: str, pressed: bool, set_2: str) ->
 @pytest.mark.parametrize(
     ("text", "codes"),
     [
-        ("ret", [0x1C]), ("enter", [0x1C]), ("esc", [0x01]), ("spc", [0x39]), ("up", [0xE048]), ("f1", [0x3B]),
-        ("f12", [0x58]), ("ctrl-c", [0x1D, 0x2E]), ("ctrl-alt-delete", [0x1D, 0x38, 0xE053]), ("-", [0x0C]),
-        ("A", [0x2A, 0x1E]), ("kp_5", [0x4C]), ("delete", [0xE053]),
+        ("ret", [0x1C]), ("enter", [0x1C]), ("esc", [0x01]), ("spc", [0x39]), ("up", [0xE048]),
+        ("f1", [0x3B]), ("f12", [0x58]), ("ctrl-c", [0x1D, 0x2E]), ("-", [0x0C]),
+        ("ctrl-alt-delete", [0x1D, 0x38, 0xE053]), ("A", [0x2A, 0x1E]),
+        ("kp_5", [0x4C]), ("delete", [0xE053]),
     ],
 )  # fmt: skip
 def test_names_as_in_qemu(text: str, codes: list[int]) -> None:

@@ -4,6 +4,7 @@
 import re
 
 import pytest
+
 from vmm.bus import BusConflict
 from vmm.chardev.buffer import BufferBackend
 from vmm.clock import SECOND, CountedClock, Timers

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The 8259 pair: what the datasheet says case by case, and a state machine against a model written another way."""
+"""The 8259 pair: what the datasheet says case by case, and a state machine against a model."""
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
 from vmm.devices.pic import Pic8259, PicPair
 
 

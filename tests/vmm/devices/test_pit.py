@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from vmm.clock import SECOND, CountedClock, Timers
 from vmm.devices.irq import IrqLine
 from vmm.devices.pit import FREQUENCY, SHORTEST_PERIOD, Pit8254, ns_of, ticks_at

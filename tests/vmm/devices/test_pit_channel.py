@@ -5,6 +5,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
 from vmm.devices.pit_channel import PitChannel
 
 LOW_BYTE, HIGH_BYTE, BOTH = 1, 2, 3
@@ -64,9 +65,14 @@ class ClockedCounter:
         if self.load_due and (self.gate or self.mode not in (2, 3)):
             self._load(self.mode not in (1,))
         elif self.element is not None and (self.gate or self.mode in (1, 5)):
-            (self._count_down, self._count_down, self._rate, self._square, self._count_down, self._count_down)[
-                self.mode
-            ]()
+            (
+                self._count_down,
+                self._count_down,
+                self._rate,
+                self._square,
+                self._count_down,
+                self._count_down,
+            )[self.mode]()
 
     def _load(self, out: bool) -> None:
         assert self.written

@@ -4,6 +4,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from vmm.devices import rtc_time
 
 SECONDS = st.integers(0, 4_000_000_000)

@@ -2,6 +2,7 @@
 """The devices of one or two registers."""
 
 import pytest
+
 from vmm.chardev.buffer import BufferBackend
 from vmm.devices.debug_exit import DebugExit, DebugExitPort
 from vmm.devices.debugcon import DebugConsole
@@ -139,4 +140,6 @@ def test_unsupported_names_feature_and_place() -> None:
     assert str(error) == (
         "The guest reached virtual-8086 mode at guest address 0xc0100000, which patchvisor does not support."
     )
-    assert str(Unsupported("a task gate")) == "The guest reached a task gate, which patchvisor does not support."
+    assert (
+        str(Unsupported("a task gate")) == "The guest reached a task gate, which patchvisor does not support."
+    )

@@ -4,6 +4,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from vmm.chardev.buffer import BufferBackend
 from vmm.devices.irq import IrqLine
 from vmm.devices.uart16550 import Uart16550
