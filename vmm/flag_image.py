@@ -17,9 +17,9 @@ FIXED = 2
 """Bit 1 is always set."""
 
 
-def load_image(v: Processor, image: int, size: int) -> None:
-    """Load what iret may from a popped image of `size` bytes, judged by the present CPL."""
-    flags, cpl = v.eflags, v.cpl
+def load_image(v: Processor, image: int, size: int, flags: int) -> None:
+    """Load what iret may from a popped image of `size` bytes, judged by the CPL; `flags` is EFLAGS."""
+    cpl = v.cpl
     mask = ANY_RING
     if size == 4:
         mask |= WIDE | RF

@@ -166,7 +166,7 @@ def _through_gate(v: Processor, gate: int, eip: int, image: int, error_code: int
     raw = _handler_descriptor(v, selector, cpl, ext)
     ring = cpl if raw >> 32 & CONFORMING else raw >> 45 & 3
     old_ss, old_esp = v.segment(SS_INDEX), v.regs[ESP]
-    frame = [image, v.segment(CS_INDEX).selector, eip]
+    frame = [image, v.selector(CS_INDEX), eip]
     if error_code is not None:
         frame.append(error_code)
     if ring == cpl:

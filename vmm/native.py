@@ -42,6 +42,9 @@ class NativeVcpu(Vcpu):
     def segment(self, index: int) -> Segment:
         return self.area.segment(index)
 
+    def selector(self, index: int) -> int:
+        return self.area.selector(index)
+
     def load_segment(self, index: int, segment: Segment) -> None:
         self.area.load_segment(index, segment)
 

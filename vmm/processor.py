@@ -20,7 +20,7 @@ class PhysicalMemory(Protocol):
 
 
 class LinearMemory(Protocol):
-    """Guest memory by linear address: numbers of 1, 2, 4 or 8 bytes, cut to size; faults are `GuestFault`."""
+    """Guest memory by linear address: numbers of 1 to 8 bytes, cut to size; faults are `GuestFault`."""
 
     @property
     def memory(self) -> PhysicalMemory:
@@ -133,6 +133,9 @@ class Processor(Protocol):
 
     def segment(self, index: int) -> Segment:
         """ES CS SS DS FS GS LDTR TR (0..7) with its hidden part."""
+
+    def selector(self, index: int) -> int:
+        """The selector in segment register `index`, all that many effects need of it."""
 
     def load_segment(self, index: int, segment: Segment) -> None:
         """Load a segment register with its hidden part, unchecked."""

@@ -43,6 +43,21 @@ def push(v: Processor, size: int, value: int) -> None:
     regs[ESP] = new
 
 
+def pop(v: Processor, size: int) -> int:
+    """Pop one operand of `size` bytes with the current rights."""
+    ss, regs = v.segment(SS_INDEX), v.regs
+    esp = regs[ESP]
+    if ss.flags & BIG:
+        sp, new = esp, esp + size & MASK32
+    else:
+        sp, new = esp & 0xFFFF, esp & 0xFFFF_0000 | esp + size & 0xFFFF
+    if ss.limit != MASK32 and not within(ss, sp, size):
+        raise GuestFault(SS, 0)
+    value = v.mem.read(ss.base + sp & MASK32, size)
+    regs[ESP] = new
+    return value
+
+
 def peek(v: Processor, size: int, depth: int = 0) -> int:
     """Read `size` bytes, `depth` bytes above the top of the stack, with the current rights."""
     ss = v.segment(SS_INDEX)
@@ -76,8 +91,14 @@ def check_room(ss: Segment, esp: int, count: int, size: int, error_code: int) ->
 
 def push_frame(v: Processor, ss: Segment, esp: int, size: int, values: Sequence[int], cpl: int) -> int:
     """Write `values`, first one highest, on the stack `ss:esp` with the rights of ring `cpl`; the new ESP."""
+    base, write = ss.base, v.mem.write_as
+    if size == 4 and ss.flags & BIG and len(values) == 3:  # the most frequent frame: two accesses, top first
+        flags, cs, eip = values
+        write(base + esp - 4 & MASK32, 4, flags, cpl)
+        write(base + esp - 12 & MASK32, 8, cs << 32 | eip, cpl)
+        return esp - 12 & MASK32
     mask = MASK32 if ss.flags & BIG else 0xFFFF
-    base, write, sp = ss.base, v.mem.write_as, esp & mask
+    sp = esp & mask
     for value in values:
         sp = sp - size & mask
         write(base + sp & MASK32, size, value, cpl)
@@ -101,10 +122,12 @@ def inner_stack(v: Processor, ring: int, ext: int = 0) -> tuple[Segment, int]:
     return stack_segment(v, selector, ring, TS, ext), esp
 
 
-def peek_frame(v: Processor, size: int, count: int) -> list[int]:
-    """The topmost `count` operands of `size` bytes, top first, with the current rights."""
-    ss, esp, read = v.segment(SS_INDEX), v.regs[ESP], v.mem.read
-    if ss.limit == MASK32 and ss.flags & (BIG | EXPAND_DOWN) == BIG:
-        top = ss.base + esp
-        return [read(top + i & MASK32, size) for i in range(0, count * size, size)]
+def peek_frame(v: Processor, ss: Segment, size: int, count: int) -> list[int]:
+    """The topmost `count` operands of `size` bytes, top first, with the current rights; `ss` is SS."""
+    if size == 4 and ss.limit == MASK32 and ss.flags & (BIG | EXPAND_DOWN) == BIG:
+        top, read = ss.base + v.regs[ESP], v.mem.read
+        low = read(top & MASK32, 8)
+        frame = [low & MASK32, low >> 32]
+        frame.extend(read(top + 4 * i & MASK32, 4) for i in range(2, count))
+        return frame
     return [peek(v, size, i) for i in range(0, count * size, size)]

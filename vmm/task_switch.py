@@ -182,7 +182,7 @@ def _save(v: Processor, base: int, layout: _Layout, eip: int, eflags: int) -> No
     for i in range(8):
         write(base + layout.regs + word * i & MASK32, word, v.regs[i])
     for i in range(layout.segment_count):
-        write(base + layout.segments + word * i & MASK32, 2, v.segment(i).selector)
+        write(base + layout.segments + word * i & MASK32, 2, v.selector(i))
 
 
 def _load(v: Processor, state: _TaskState, nt: int) -> None:

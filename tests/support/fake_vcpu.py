@@ -148,6 +148,9 @@ class FakeVcpu:
     def segment(self, index: int) -> Segment:
         return self.segments[index]
 
+    def selector(self, index: int) -> int:
+        return self.segments[index].selector
+
     def load_segment(self, index: int, segment: Segment) -> None:
         self.segments[index] = segment
 

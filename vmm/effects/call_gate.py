@@ -58,7 +58,7 @@ def call_gate(v: Processor, gate: int, return_eip: int) -> None:
     size, selector, raw, offset = _destination(v, gate)
     _check_present(selector, raw)
     ring = v.cpl if raw >> 32 & CONFORMING else raw >> 45 & 3
-    frame = (v.segment(CS_INDEX).selector, return_eip)
+    frame = (v.selector(CS_INDEX), return_eip)
     if ring != v.cpl:
         _call_inner(v, size, gate >> 32 & 0x1F, selector & ~3 | ring, raw, offset, frame)
         return
@@ -78,7 +78,7 @@ def _call_inner(
     ss, esp = inner_stack(v, ring)
     check_room(ss, esp, 4 + count, size, ss.selector & 0xFFFC)
     cs = code_segment(v, selector, raw, offset)
-    values = [v.segment(SS_INDEX).selector, v.regs[ESP], *_parameters(v, size, count), *frame]
+    values = [v.selector(SS_INDEX), v.regs[ESP], *_parameters(v, size, count), *frame]
     esp = push_frame(v, ss, esp, size, values, ring)
     v.set_cpl(ring)
     v.load_segment(SS_INDEX, ss)

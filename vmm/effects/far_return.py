@@ -31,25 +31,28 @@ _NULL = Segment(0, 0, 0, 0)
 def return_far(v: Processor, insn: Insn) -> None:
     """Pop EIP and CS in the operand size, and release parameters (on both stacks when the ring changes)."""
     size, release = insn.operand_size >> 3, insn.imm  # CB has no immediate: 0
-    eip, selector = peek_frame(v, size, 2)
+    ss = v.segment(SS)
+    eip, selector = peek_frame(v, ss, size, 2)
     selector &= 0xFFFF
     raw = return_descriptor(v, selector)
     if selector & 3 != v.cpl:
         _to_outer(v, size, 2 * size + release, selector, raw, eip, release, None)
         return
     v.load_segment(CS, code_segment(v, selector, raw, eip))
-    v.regs[ESP] = moved(v.segment(SS), v.regs[ESP], 2 * size + release)
+    v.regs[ESP] = moved(ss, v.regs[ESP], 2 * size + release)
     v.eip = eip
 
 
 @effect("iret")
 def interrupt_return(v: Processor, insn: Insn) -> None:
     """Pop EIP, CS and EFLAGS in the operand size; with NT set, return to the previous task instead."""
-    if v.eflags & NT:
+    flags = v.eflags
+    if flags & NT:
         _to_previous_task(v, insn)
         return
     size = insn.operand_size >> 3
-    eip, selector, image = peek_frame(v, size, 3)
+    ss = v.segment(SS)
+    eip, selector, image = peek_frame(v, ss, size, 3)
     cpl = v.cpl
     if image & VM and size == 4 and not cpl:
         raise Unsupported("virtual-8086 mode (iret with VM set)", v.eip)
@@ -59,9 +62,9 @@ def interrupt_return(v: Processor, insn: Insn) -> None:
         _to_outer(v, size, 3 * size, selector, raw, eip, 0, image)
         return
     v.load_segment(CS, code_segment(v, selector, raw, eip))
-    v.regs[ESP] = moved(v.segment(SS), v.regs[ESP], 3 * size)
+    v.regs[ESP] = moved(ss, v.regs[ESP], 3 * size)
     v.eip = eip
-    load_image(v, image, size)
+    load_image(v, image, size, flags)
 
 
 def _to_outer(
@@ -73,7 +76,7 @@ def _to_outer(
     ss = stack_segment(v, peek(v, size, depth + size) & 0xFFFF, ring)
     cs = code_segment(v, selector, raw, eip)
     if image is not None:
-        load_image(v, image, size)  # judged by the inner ring
+        load_image(v, image, size, v.eflags)  # judged by the inner ring
     v.set_cpl(ring)
     v.load_segment(SS, ss)
     v.load_segment(CS, cs)

@@ -8,7 +8,7 @@ from vmm.cpu_model import Feature
 from vmm.effects.registry import effect
 from vmm.flag_image import ANY_RING, WIDE
 from vmm.processor import Processor
-from vmm.stack import drop, peek, push
+from vmm.stack import pop, push
 
 _PUSHED = 0xFFFF_FFFF & ~(VM | RF)
 _WRITABLE = tuple(
@@ -29,13 +29,12 @@ def pushf(v: Processor, insn: Insn) -> None:
 def popf(v: Processor, insn: Insn) -> None:
     """Pop what this ring may change; IF and IOPL are left alone silently where it may not. RF is cleared."""
     size = insn.operand_size >> 3
-    image = peek(v, size)
+    image = pop(v, size)
     flags = v.eflags
     mask = _WRITABLE[v.cpl][flags >> 12 & 3]
     if size == 4:
         mask |= WIDE
     v.eflags = flags & ~(mask | RF) | image & mask
-    drop(v, size)
     v.advance(insn)
 
 

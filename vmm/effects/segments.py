@@ -28,7 +28,7 @@ def mov_from_segment(v: Processor, insn: Insn) -> None:
     register = insn.reg
     if register > GS:
         raise GuestFault(UD)
-    store_selector(v, insn, v.segment(register).selector)
+    store_selector(v, insn, v.selector(register))
     v.advance(insn)
 
 
@@ -47,7 +47,7 @@ def mov_to_segment(v: Processor, insn: Insn) -> None:
 @effect("push sreg")
 def push_segment(v: Processor, insn: Insn) -> None:
     """Push a selector, zero-extended to the operand size."""
-    push(v, insn.operand_size >> 3, v.segment(_PUSHED[insn.opmap, insn.opcode]).selector)
+    push(v, insn.operand_size >> 3, v.selector(_PUSHED[insn.opmap, insn.opcode]))
     v.advance(insn)
 
 

@@ -11,7 +11,6 @@ from vmm.segmentation import (
     BUSY,
     LDT,
     LDTR,
-    MASK32,
     PRESENT,
     TR,
     TSS16,
@@ -39,26 +38,21 @@ def sidt(v: Processor, insn: Insn) -> None:
 
 def _store_table(v: Processor, insn: Insn, table: TableRegister) -> None:
     memory_only(insn)
-    at = linear(v, insn, 6, write=True)
-    write = v.mem.write
-    if at & 0xFFF > 0xFFA:
-        v.mem.probe(at, 6, True, v.cpl)
-    write(at, 2, table.limit)
-    write(at + 2 & MASK32, 4, table.base)
+    v.mem.write(linear(v, insn, 6, write=True), 6, table.base << 16 | table.limit)
     v.advance(insn)
 
 
 @effect("sldt")
 def sldt(v: Processor, insn: Insn) -> None:
     """Store the selector in LDTR."""
-    store_selector(v, insn, v.segment(LDTR).selector)
+    store_selector(v, insn, v.selector(LDTR))
     v.advance(insn)
 
 
 @effect("str")
 def store_task_register(v: Processor, insn: Insn) -> None:
     """Store the selector in TR."""
-    store_selector(v, insn, v.segment(TR).selector)
+    store_selector(v, insn, v.selector(TR))
     v.advance(insn)
 
 
@@ -93,11 +87,9 @@ def _load_table(v: Processor, insn: Insn, table: TableRegister) -> None:
     """16 bits of limit and 32 of base, of which 66 takes only 24 (SDM vol. 2A, LGDT)."""
     memory_only(insn)
     _ring_0(v)
-    at = linear(v, insn, 6)
-    limit = v.mem.read(at, 2)
-    base = v.mem.read(at + 2 & MASK32, 4)
-    table.limit = limit
-    table.base = base if insn.operand_size == 32 else base & 0xFF_FFFF
+    value = v.mem.read(linear(v, insn, 6), 6)
+    table.limit = value & 0xFFFF
+    table.base = value >> 16 if insn.operand_size == 32 else value >> 16 & 0xFF_FFFF
     v.advance(insn)
 
 

@@ -78,7 +78,7 @@ def call_far(v: Processor, insn: Insn) -> None:
     ss, regs = v.segment(SS_INDEX), v.regs
     check_room(ss, regs[ESP], 2, size, 0)
     cs = code_segment(v, selector & ~3 | cpl, raw, offset)
-    frame = (v.segment(CS_INDEX).selector, next_eip(v, insn))
+    frame = (v.selector(CS_INDEX), next_eip(v, insn))
     regs[ESP] = push_frame(v, ss, regs[ESP], size, frame, cpl)
     v.load_segment(CS_INDEX, cs)
     v.eip = offset
