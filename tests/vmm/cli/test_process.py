@@ -56,6 +56,13 @@ def test_help_loads_nothing_heavy(words: list[str]) -> None:
     assert loaded(*words) & HEAVY == set()
 
 
+def test_a_guest_that_was_built_before_loads_one_engine_only(monkeypatch, tmp_path) -> None:
+    """What decides how soon a guest starts: no assembler, no disassembler, nothing that draws."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    loaded("run", "hello")
+    assert loaded("run", "hello") & HEAVY == {"unicorn"}
+
+
 def test_python_m_vmm_is_the_command() -> None:
     assert python("-m", "vmm", "--version").stdout.startswith("patchvisor, version ")
 
