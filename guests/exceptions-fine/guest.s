@@ -28,6 +28,20 @@ main:
     faults "ring 0 far ret to ring 3, ss not present", 0xc, 0x70, "lretl"
     addl $0x10, %esp
     call external
+    movl $0x0000ffff, gdt+0x80  # code not accessed yet
+    movl $0x00cf9a00, gdt+0x84
+    .byte 0x9a
+    .long far_away
+    .word 0x80
+    movl gdt+0x84, %eax
+    expect "ring 0 far call sets accessed", $0x00cf9b00
+    movl $far_away, %eax
+    movw %ax, gdt+0x78          # call gate to conforming code
+    movw $0x68, gdt+0x7a
+    shrl $0x10, %eax
+    movw %ax, gdt+0x7e
+    movw $0xec00, gdt+0x7c
+    in_user through_gate, 0x0002
     call resume_flag
     call controls
     call step
@@ -42,6 +56,10 @@ main:
     window 0x1, FRAME+0x1007
     in_user far_stacks, 0x0002
     finish
+
+far_away:
+    movl %cs, %eax
+    lretl
 
 # An exception while an exception is delivered: the error code says EXT.
 external:
@@ -151,6 +169,13 @@ conforming_ss:
     iretl
 no_stack:
     faults "ring 3 int with ss0 not present", 0xc, 0x38, "int $0x30"
+    to_kernel
+
+through_gate:
+    .byte 0x9a
+    .long 0x0
+    .word 0x7b
+    expect "ring 3 cs behind a call gate to conforming code", $0x6b
     to_kernel
 
 # Far transfers use the stack with the rights of ring 3.
