@@ -86,7 +86,10 @@ class Timer:
 
 
 class Timers:
-    """Calls to be made at given virtual times, made by the run loop between guest instructions."""
+    """Calls to be made at given virtual times, made by the run loop between guest instructions.
+
+    Everything but `next_deadline` belongs to the run loop's thread.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -95,15 +98,18 @@ class Timers:
         self._heap: list[Timer] = []
         self._order = 0
         self._dead = 0  # cancelled timers still in the heap
+        self._deadline: int | None = None
 
     def schedule(self, at_ns: int, callback: Callable[[], None]) -> Timer:
         """Have `callback` called by the first `run_due` at or after `at_ns`."""
-        earliest = self.next_deadline()
         self._order += 1
         timer = Timer(at_ns, self._order, callback)
         heapq.heappush(self._heap, timer)
-        if self.on_earlier is not None and (earliest is None or at_ns < earliest):
-            self.on_earlier(at_ns)
+        earliest = self._deadline
+        if earliest is None or at_ns < earliest:
+            self._deadline = at_ns
+            if self.on_earlier is not None:
+                self.on_earlier(at_ns)
         return timer
 
     def cancel(self, timer: Timer | None) -> None:
@@ -116,14 +122,19 @@ class Timers:
             self._heap = [kept for kept in self._heap if kept.callback is not None]
             heapq.heapify(self._heap)
             self._dead = 0
+        self._look()
 
     def next_deadline(self) -> int | None:
-        """Virtual time of the earliest call to come, or None."""
+        """Virtual time of the earliest call to come, or None; any thread may ask."""
+        return self._deadline
+
+    def _look(self) -> None:
+        """Drop cancelled calls from the front and note the earliest one left."""
         heap = self._heap
         while heap and heap[0].callback is None:
             heapq.heappop(heap)
             self._dead -= 1
-        return heap[0].at if heap else None
+        self._deadline = heap[0].at if heap else None
 
     def run_due(self) -> None:
         """Make all calls that are due, earliest first.
@@ -137,6 +148,7 @@ class Timers:
 
     def _take_due(self, now: int) -> list[Timer]:
         due: list[Timer] = []
-        while (deadline := self.next_deadline()) is not None and deadline <= now:
+        while self._deadline is not None and self._deadline <= now:
             due.append(heapq.heappop(self._heap))
+            self._look()
         return due

@@ -234,6 +234,12 @@ class PicPair:
         pic, line = (self.slave, number - 8) if number >= 8 else (self.master, number)
         return IrqLine(lambda level: pic.set_input(line, level))
 
+    @property
+    def all_masked(self) -> bool:
+        """Whether no line can reach the processor: every input is masked, the slave by its own mask or the cascade."""
+        masks = self.master.imr | (1 << CASCADE_INPUT if self.slave.imr == 0xFF else 0)
+        return masks == 0xFF
+
     def acknowledge(self) -> int:
         """INTA cycles: the vector to deliver. A request that is gone gives IRQ 7 or 15, the spurious ones."""
         line = self.master.accept()

@@ -7,6 +7,7 @@ terminal; cursor, colours and line wrap are given back on exit.
 
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from typing import Protocol
 
@@ -30,6 +31,12 @@ class Screen(Protocol):
     @property
     def blinks(self) -> bool: ...
     def row_bytes(self, row: int) -> bytes: ...
+
+
+def write_to_terminal(text: str) -> None:
+    """Write to standard output at once."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 def use_colour() -> bool:
@@ -61,18 +68,18 @@ def row_sequence(data: bytes, colour: bool, blinks: bool) -> str:
 
 
 class TextDisplay:
-    """Draws `screen` through `write` when `refresh` is called; `lines` tells the terminal's height."""
+    """Draws `screen` through `write` when `draw` is called; `lines` tells the terminal's height."""
 
     def __init__(
         self,
         screen: Screen,
-        write: Callable[[str], object],
+        write: Callable[[str], object] | None = None,
         *,
         colour: bool | None = None,
         lines: Callable[[], int] = lambda: shutil.get_terminal_size().lines,
     ) -> None:
         self._screen = screen
-        self._write = write
+        self._write = write or write_to_terminal
         self._colour = use_colour() if colour is None else colour
         self._lines = lines
         self._shown: list[bytes] = []
@@ -80,7 +87,7 @@ class TextDisplay:
         self._cursor: Cursor | None = None
         self._open = False
 
-    def refresh(self) -> None:
+    def draw(self) -> None:
         """Draw what changed since the last time; writes nothing when nothing did."""
         if not self._screen.is_text:
             return

@@ -262,6 +262,18 @@ def test_lines_that_no_device_can_drive(number: int) -> None:
         PicPair().line(number)
 
 
+def test_whether_any_line_can_reach_the_processor() -> None:
+    pics = ready()
+    assert not pics.all_masked
+    pics.master.port_write(1, 1, 0xFB)
+    assert not pics.all_masked
+    pics.slave.port_write(1, 1, 0xFF)
+    assert pics.all_masked
+    pics.slave.port_write(1, 1, 0x7F)
+    pics.master.port_write(1, 1, 0xFF)
+    assert pics.all_masked
+
+
 def test_reset_forgets_everything_but_the_wires() -> None:
     pics = ready()
     line = pics.line(9)

@@ -66,29 +66,29 @@ def test_the_terminal_shows_the_screen() -> None:
     bench = Bench()
     bench.put(0, b"GNU Mach \xc4 1.8")
     bench.put(24, b"last row", 0x1F)
-    bench.display.refresh()
+    bench.display.draw()
     assert bench.terminal.text() == bench.vga.text()
     assert "─" in bench.terminal.text()
 
 
 def test_only_changed_rows_are_written() -> None:
     bench = Bench()
-    bench.display.refresh()
-    bench.display.refresh()
+    bench.display.draw()
+    bench.display.draw()
     assert len(bench.terminal.written) == 1
     bench.put(7, b"x")
-    bench.display.refresh()
+    bench.display.draw()
     assert re.findall(r"\x1b\[(\d+);1H", bench.terminal.written[1]) == ["8", "1"]  # the row, then the cursor
 
 
 def test_a_moved_cursor_is_followed() -> None:
     bench = Bench()
-    bench.display.refresh()
+    bench.display.draw()
     bench.vga.crtc[0x0F] = 85
-    bench.display.refresh()
+    bench.display.draw()
     assert bench.terminal.written[1] == "\x1b[2;6H\x1b[?25h"
     bench.vga.crtc[0x0A] = 0x20
-    bench.display.refresh()
+    bench.display.draw()
     assert bench.terminal.modes["?25"] is False
 
 
@@ -104,7 +104,7 @@ def test_attributes_become_colours(attribute: int, blinks: bool, sequence: str) 
 def test_without_colour_nothing_is_coloured() -> None:
     bench = Bench(colour=False)
     bench.put(0, b"plain", 0x4E)
-    bench.display.refresh()
+    bench.display.draw()
     assert "m" not in {match[2] for match in SEQUENCE.finditer("".join(bench.terminal.written))}
 
 
@@ -122,11 +122,11 @@ def test_a_low_terminal_shows_what_fits() -> None:
     bench.put(9, b"fits")
     bench.put(10, b"does not")
     bench.vga.crtc[0x0E:0x10] = bytes((0x03, 0x20))  # row 10
-    bench.display.refresh()
+    bench.display.draw()
     assert bench.terminal.text().strip() == "fits"
     assert bench.terminal.modes["?25"] is False
     bench.height = 25
-    bench.display.refresh()
+    bench.display.draw()
     assert "does not" in bench.terminal.text()
 
 
@@ -135,7 +135,7 @@ def test_closing_gives_cursor_and_wrap_back() -> None:
     bench.display.close()
     assert bench.terminal.written == []
     bench.vga.crtc[0x0A] = 0x20
-    bench.display.refresh()
+    bench.display.draw()
     assert bench.terminal.modes == {"?7": False, "?25": False}
     bench.display.close()
     bench.display.close()
@@ -143,10 +143,19 @@ def test_closing_gives_cursor_and_wrap_back() -> None:
     assert bench.terminal.written[-1].endswith("\n")
 
 
+def test_it_writes_to_standard_output_by_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    bench = Bench()
+    bench.put(3, b"seen")
+    display = TextDisplay(bench.vga, colour=False, lines=lambda: 25)
+    display.draw()
+    display.close()
+    assert "seen" in capsys.readouterr().out
+
+
 def test_graphics_modes_draw_nothing() -> None:
     bench = Bench()
     bench.vga.graphics[6] = 1
-    bench.display.refresh()
+    bench.display.draw()
     assert bench.terminal.written == []
 
 
@@ -159,8 +168,8 @@ def test_any_changes_end_up_on_the_terminal(changes: list[tuple[int, bytes, int]
     bench = Bench()
     for row, text, attribute in changes:
         bench.put(row, text, attribute)
-        bench.display.refresh()
-    bench.display.refresh()
+        bench.display.draw()
+    bench.display.draw()
     assert bench.terminal.text() == bench.vga.text()
     cursor = bench.vga.cursor
     assert cursor is not None
