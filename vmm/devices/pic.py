@@ -236,7 +236,7 @@ class PicPair:
 
     @property
     def all_masked(self) -> bool:
-        """Whether no line can reach the processor: every input is masked, the slave by its own mask or the cascade."""
+        """Whether no line can reach the processor: all inputs are masked, the slave's by either mask."""
         masks = self.master.imr | (1 << CASCADE_INPUT if self.slave.imr == 0xFF else 0)
         return masks == 0xFF
 
