@@ -42,9 +42,9 @@ def sections(stats: Stats) -> tuple[Section, ...]:
 
 
 def _shared(counts: Mapping[str, int]) -> tuple[Row, ...]:
-    """Counts, the greatest first, each with its share of the sum."""
+    """Counts above zero, the greatest first, each with its share of the sum."""
     whole = sum(counts.values())
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    ordered = sorted(((n, c) for n, c in counts.items() if c), key=lambda item: (-item[1], item[0]))
     return tuple(Row(name, f"{count:,}", _percent(count, whole)) for name, count in ordered)
 
 

@@ -2,9 +2,11 @@
 """The command as a process: what it loads, broken pipes, signals; runs are played by a made-up machine."""
 
 import os
+import pty
 import signal
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,8 @@ from vmm.cli.main import main
 sys.exit(main(["run", sys.executable]))
 """
 RUNNING = 'print("running", file=sys.stderr, flush=True)'
+#: Makes the terminal raw and never gives it back.
+RUDE = f"import tty; tty.setraw(0); {RUNNING}; time.sleep(60)"
 PATIENT = f"{RUNNING}\n        while True: time.sleep(0.05)"
 #: Signals go to another thread while the main one sleeps, which so never gets to Python's handlers.
 MASK = "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])"
@@ -77,12 +81,11 @@ def test_a_closed_pipe_is_silent() -> None:
     assert (ended.returncode, ended.stderr) == (74, b"")
 
 
-def play(body: str, number: int) -> tuple[int, str]:
+def play(body: str, number: int, stdin: int = subprocess.DEVNULL) -> tuple[int, str]:
     """Start a run with this body, send it a signal once it runs, and tell how it ended."""
     program = PLAY.format(body=body)
-    with subprocess.Popen(
-        [sys.executable, "-c", program], cwd=ROOT, stderr=subprocess.PIPE, text=True
-    ) as process:
+    words = [sys.executable, "-c", program]
+    with subprocess.Popen(words, cwd=ROOT, stdin=stdin, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         try:
             assert process.stderr.readline() == "running\n"
@@ -104,3 +107,17 @@ def test_a_signal_ends_a_run_in_order(number: int, status: int, said: str) -> No
 def test_a_signal_ends_a_run_that_cannot_hear_it(number: int, status: int) -> None:
     """The engine may not come back: the watching thread then ends the process."""
     assert play(DEAF, number) == (status, "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_terminal_is_put_back(number: int) -> None:
+    master, slave = pty.openpty()
+    try:
+        before = termios.tcgetattr(slave)
+        status, said = play(RUDE, number, stdin=slave)
+        assert "running" not in said
+        assert termios.tcgetattr(slave) == before
+        assert status == 128 + number
+    finally:
+        os.close(master)
+        os.close(slave)

@@ -7,7 +7,7 @@ from vmm.report.run_report import Stats
 from vmm.report.stats_table import plain_table, sections, write_table
 
 STATS = Stats(
-    exits_by_reason={"fault": 34, "trap": 1200},
+    exits_by_reason={"fault": 34, "trap": 1200, "never": 0},
     exits_by_insn={"pushf": 800, "popf": 400},
     sites_by_tactic={"TRAP": 12, "STUB": 3},
     pages_scanned=7,
