@@ -44,8 +44,8 @@ class Tables:
     narrow: bytes
     """For one-byte opcodes after 66; the length counts it too."""
     prefixes: bytes
-    """0: not a prefix that can be skipped. SKIP_ONE_BYTE: before one-byte opcodes it changes neither length nor
-    kind. SKIP_ANY: nor before others. SKIP_WIDE: the same, except for mov with an immediate.
+    """0: not a prefix that can be skipped. SKIP_ONE_BYTE: before one-byte opcodes it changes neither length
+    nor kind. SKIP_ANY: nor before others. SKIP_WIDE: the same, except for mov with an immediate.
     """
 
 
