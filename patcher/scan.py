@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from patcher.catalogue import SensitiveInsn, classify
-from patcher.catalogue.invalid import UNDECODABLE
+from patcher.catalogue.invalid import DISPUTED, UNDECODABLE
 from patcher.patch import Patch, PatchState, Tactic, trap
 from patcher.x86.decode import Flow, Truncated, decode, flow
 from patcher.x86.insn import Insn
@@ -29,7 +29,6 @@ class Verdict(Enum):
 
     SAFE = "safe"
     CHANGED = "changed"  # patches were written or taken back: translate again
-    DISAGREE = "disagree"  # the engine sees other instruction boundaries than the scan
 
 
 @dataclass(slots=True)
@@ -38,7 +37,6 @@ class Checked:
 
     verdict: Verdict
     next: int
-    offset: int = 0  # where the walk disagreed
 
 
 @dataclass(slots=True)
@@ -110,21 +108,27 @@ class PageScan:
         patch.enable(self.shown)
         return patch
 
+    def dispute(self, offset: int) -> None:
+        """The engine ends this instruction elsewhere: nothing but a verdict may come of reaching it."""
+        patch = self.patches[offset] = trap(offset, DISPUTED, self.original[offset])
+        patch.enable(self.shown)
+
     def check(self, start: int, end: int, tail: Tail) -> Checked:
         """Walk a translated block from its true `start` to `end` (both page offsets; `end` may lie on the next page)."""
-        offset = start
+        last = offset = start
         while offset < end and offset < PAGE:
             length = self.lengths[offset]
             if length == UNKNOWN or length == CROSSING:
                 verdict, length = self._check_new(offset, end, tail)
                 if verdict is not Verdict.SAFE:
-                    return Checked(verdict, offset, offset)
+                    return Checked(verdict, offset)
             patch = self.patches.get(offset)
             if patch is not None:
                 return self._check_site(start, offset, end, patch)
-            offset += length
+            last, offset = offset, offset + length
         if end <= PAGE and offset != end:
-            return Checked(Verdict.DISAGREE, offset, offset)
+            self.dispute(last)
+            return Checked(Verdict.CHANGED, last)
         return self._check_untouched(start, min(end, PAGE), offset)
 
     def _check_new(self, offset: int, end: int, tail: Tail) -> tuple[Verdict, int]:
@@ -134,7 +138,8 @@ class PageScan:
         try:
             insn = self.decode_at(offset, tail)
         except Truncated:
-            return Verdict.DISAGREE, 0
+            self.dispute(offset)
+            return Verdict.CHANGED, 0
         if self._close(offset, insn) is not None:
             return Verdict.CHANGED, 0
         return Verdict.SAFE, 1 if insn is None else len(insn.raw)
@@ -145,7 +150,7 @@ class PageScan:
             patch.enable(self.shown)
             return Checked(Verdict.CHANGED, offset)
         if end != patch.end:
-            return Checked(Verdict.DISAGREE, offset, offset)
+            return Checked(Verdict.CHANGED, offset)
         return self._check_untouched(start, offset, end)
 
     def _check_untouched(self, start: int, stop: int, after: int) -> Checked:

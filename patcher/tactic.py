@@ -18,7 +18,7 @@ class Closing(Enum):
 
 # Effects that the engine performs exactly as the guest must see them: selectors are the guest's own (the state area
 # holds what the guest loaded), arpl and bound touch no privileged state, and cli and sti act on the real flag or fault.
-_NATIVE = frozenset({"mov_from_sreg", "push_sreg", "arpl", "bound", "cli", "sti"})
+_NATIVE = frozenset({"mov r/m,sreg", "push sreg", "arpl", "bound", "cli", "sti"})
 _LEFT_ALONE: dict[Closing, frozenset[str]] = {
     Closing.ALL: frozenset(),
     Closing.KERNEL: _NATIVE,

@@ -108,7 +108,9 @@ class CodePages:
         return result.verdict
 
     def _check_page(self, linear: int, start: int, end: int, user: int) -> Checked:
-        page = self.fetched[linear >> 12 | user]
+        page = self.fetched.get(linear >> 12 | user)
+        if page is None:  # fetches were forgotten while the block was being translated
+            return Checked(Verdict.CHANGED, start)
         return page.scan.check(start, end, lambda: self.tail(linear, user))
 
     def tail(self, linear: int, user: int) -> bytes:

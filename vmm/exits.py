@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from patcher.catalogue import SensitiveInsn, classify
-from patcher.catalogue.invalid import UNDECODABLE
+from patcher.catalogue.invalid import DISPUTED, UNDECODABLE
 
 from patcher.scan import Verdict
 from patcher.x86.decode import Truncated, decode
@@ -24,11 +24,12 @@ from vmm.mmu import MASK, USER
 from vmm.vcpu import TF, Vcpu
 
 DR6_BS = 0x4000
+MOST_VETOES = 16  # of one block in a row
 _STILL_TRAPPING = frozenset({"cli", "sti"})
 
 
-class DecodersDisagree(VmmError):
-    """The engine's instruction boundaries are not the scan's: the block must not run."""
+class Unsettled(VmmError):
+    """A block that patching cannot make safe to run, or a trap that belongs to no instruction."""
 
 
 class Action:
@@ -51,6 +52,7 @@ class Exits:
         self.eip_word, self.cs_base_word = vcpu.area.eip_word, vcpu.area.cs_base_word
         self.flags_word = vcpu.area.layout.eflags // 4
         self.failure: BaseException | None = None
+        self.page_at: Callable[[int], CodePage | None] = lambda linear: None
         self.pending: Callable[[], bool] = lambda: False
         self.attention: Callable[[], None] = lambda: None
         self.on_step: Callable[[], bool] | None = None  # set while one instruction is being stepped
@@ -59,6 +61,7 @@ class Exits:
         self.interrupts: Counter[int] = Counter()
         self.addresses: Counter[int] | None = None
         self.actions: list[Action] = []
+        self._vetoed, self._vetoes = 0, 0
 
     def interrupt(self, vector: int) -> None:
         """An exception, or a trap of ours, with EIP at the instruction (faults) or after it (int3, int n)."""
@@ -69,7 +72,7 @@ class Exits:
             if vector == BP:
                 eip = words[self.eip_word] - 1 & MASK
                 linear = eip + words[self.cs_base_word] & MASK
-                page = self.code.fetched[linear >> 12 | (USER if vcpu.cpl == 3 else 0)]
+                page = self.code.fetched.get(linear >> 12 | (USER if vcpu.cpl == 3 else 0)) or self._page_again(linear)
                 action = page.actions.get(linear & 0xFFF) or self._resolve(page, linear)
                 if action is None:
                     self.deliver(GuestFault(BP))  # the guest's own int3
@@ -105,6 +108,13 @@ class Exits:
         self.failure = error
         self.engine.stop()
 
+    def _page_again(self, linear: int) -> CodePage:
+        """The page of a block that was being executed when all fetches were forgotten."""
+        page = self.page_at(linear)
+        if page is None:
+            raise VmmError(f"a trap at linear {linear:#010x} lies in no code page")
+        return page
+
     def _resolve(self, page: CodePage, linear: int) -> Action | None:
         """The action at a trap: None when the int3 is the guest's own."""
         offset = linear & 0xFFF
@@ -112,8 +122,10 @@ class Exits:
         if patch is None and page.scan.original[offset] == 0xCC:
             return None
         insn, row = self.identify(linear, page.view.bits)
+        if patch is not None and patch.row is DISPUTED:
+            row = DISPUTED
         if row is None:
-            raise DecodersDisagree(f"no sensitive instruction at the trap at linear {linear:#010x}: {insn}")
+            raise Unsettled(f"no sensitive instruction at the trap at linear {linear:#010x}: {insn}")
         action = Action(EFFECTS[row.effect], insn, row)
         if offset + len(insn.raw) <= PAGE:  # else what follows depends on how the next page is mapped
             page.actions[offset] = action
@@ -195,16 +207,19 @@ class Exits:
     def block(self, linear: int, size: int) -> None:
         """A block was translated: it runs only if every byte of it has been looked at."""
         try:
-            verdict = self.code.check(linear, size, USER if self.vcpu.cpl == 3 else 0)
+            verdict = self.code.check(linear & MASK, size, USER if self.vcpu.cpl == 3 else 0)
             if verdict is Verdict.SAFE:
                 return
             self.engine.remove_blocks(linear, linear + size)
             self.engine.restart_at(linear - self.words[self.cs_base_word] & MASK)
-            if verdict is Verdict.DISAGREE:
-                raise DecodersDisagree(self._disagreement(linear, size))
+            self._refuse_endless(linear, size)
         except BaseException as error:
             self.fail(error)
 
-    def _disagreement(self, linear: int, size: int) -> str:
-        code = self.vcpu.mem.fetch_bytes(linear, min(size + 15, 64)).hex(" ")
-        return f"the engine's block of {size} bytes at linear {linear:#010x} has other instructions than the scan: {code}"
+    def _refuse_endless(self, linear: int, size: int) -> None:
+        """A block that is vetoed again and again would hang the guest."""
+        self._vetoes = self._vetoes + 1 if self._vetoed == linear else 1
+        self._vetoed = linear
+        if self._vetoes > MOST_VETOES:
+            code = self.vcpu.mem.fetch_bytes(linear & MASK, min(size + 15, 64)).hex(" ")
+            raise Unsettled(f"the block of {size} bytes at linear {linear & MASK:#010x} cannot be made safe: {code}")

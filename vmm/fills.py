@@ -9,7 +9,7 @@ import ctypes
 
 from patcher.tactic import Closing
 from patcher.x86.exceptions import GuestFault
-from vmm.code_pages import CodePages, OutOfFrames, View
+from vmm.code_pages import CodePage, CodePages, OutOfFrames, View
 from vmm.engine.unicorn_engine import (
     ACCESS_FETCH,
     ACCESS_WRITE,
@@ -45,6 +45,7 @@ class Fills:
     def fill(self, linear: int, access: int, answer: int) -> bool:
         """Translate the page at `linear` for `access`; False refuses."""
         self.count += 1
+        linear &= MASK  # the engine adds segment bases in 64 bits
         try:
             page, rights = self._fetch(linear) if access == ACCESS_FETCH else self._data(linear, access == ACCESS_WRITE)
         except GuestFault as fault:
@@ -101,8 +102,13 @@ class Fills:
         except OutOfFrames:
             self.out_of_frames = True
             return 0, 0
-        self.code.fetched[(linear & MASK) >> 12 | (USER if user else 0)] = page
+        self.code.fetched[linear >> 12 | (USER if user else 0)] = page
         return FRAMES_BASE + (page.frame << 12), PROT_EXEC
+
+    def page_at(self, linear: int) -> CodePage | None:
+        """The code page that a fetch at `linear` would see now, if there is one already."""
+        ppn = self.mmu.translate_fetch(linear, self.vcpu.cpl == 3).page >> 12
+        return self.code.pages.get((ppn, self.view()))
 
     def view(self) -> View:
         """How code must be shown to who runs now."""

@@ -25,12 +25,12 @@ from vmm.cpu_model import model
 from vmm.cpu_state import dump
 from vmm.devices.debug_exit import DebugExitPort
 from vmm.devices.pc import Pc, PcOptions, PcSignals
-from vmm.engine.unicorn_engine import Callbacks, UnicornEngine
+from vmm.engine.unicorn_engine import OPEN_BUS, Callbacks, UnicornEngine
 from vmm.errors import VmmError
 from vmm.exits import Exits
 from vmm.fills import Fills
 from vmm.limits import Limits
-from vmm.memory import MIB, GuestMemory
+from vmm.memory import MIB, PAGE, GuestMemory
 from vmm.mmu import Mmu
 from vmm.native import NativeExits, NativeFills, NativeVcpu, hook_machine
 from vmm.report.run_report import ExitReason, RunReport, Stats
@@ -104,6 +104,7 @@ class Machine:
         native = self.policy == "native"
         memory = self._guest_memory
         self._engine = engine = UnicornEngine(memory.map, FRAMES)
+        engine.map_mmio(OPEN_BUS, PAGE, lambda _offset, size: (1 << 8 * size) - 1, lambda _offset, _size, _value: None)
         mmu = Mmu(memory)
         self.vcpu = vcpu = (NativeVcpu if native else Vcpu)(
             engine.area, mmu, self.pc.bus, model(cpu), self.clock, self.policy == "fast"

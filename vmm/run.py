@@ -51,6 +51,7 @@ class Run:
         self.ticker = Ticker(engine.stop, self._seconds_left)
         self._guest_tf = False
         exits.pending = self._pending
+        exits.page_at = fills.page_at
         exits.attention = self.attend
         timers.on_earlier = self.ticker.rearm
         pics.on_change = None

@@ -2,6 +2,7 @@
 """The thread that brings a free-running engine back: at a timer's deadline, on input, and often enough for Ctrl-C."""
 
 import threading
+import time
 from collections.abc import Callable
 
 POLL = 0.05  # seconds between looks at limits and signals when nothing else is due
@@ -20,6 +21,7 @@ class Ticker:
         self._changed = threading.Condition()
         self._closing = False
         self._kicked = False
+        self._next_poll = 0.0
         self.due = False
         self._thread = threading.Thread(target=self._run, name="ticker", daemon=True)
 
@@ -61,7 +63,8 @@ class Ticker:
         if self.due:
             return AGAIN
         left = self._seconds_left()
-        return POLL if left is None else max(0.0, min(left, POLL))
+        poll = self._next_poll - time.monotonic()
+        return max(0.0, poll if left is None else min(left, poll))
 
     def _run(self) -> None:
         with self._changed:
@@ -72,6 +75,7 @@ class Ticker:
                     return
                 if not notified or self._kicked:
                     self._kicked = False
+                    self._next_poll = time.monotonic() + POLL
                     self.due = True
                     self._changed.notify_all()
                     self._stop()

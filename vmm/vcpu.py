@@ -85,10 +85,10 @@ class Vcpu:
 
     @eflags.setter
     def eflags(self, value: int) -> None:
-        changed = (value >> 12 & 3) != self.iopl
+        changed = ((value >> 12 & 3) == 3) != (self.iopl == 3)  # ring 3's code is shown differently
         self.iopl = value >> 12 & 3
         self.area.eflags = value & ~IOPL | self._engine_iopl() << 12
-        if changed and self.cpl:
+        if changed:
             self.tlb.mode_changed()
 
     @property

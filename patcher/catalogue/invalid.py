@@ -47,6 +47,15 @@ VEX = _row(
 UNDECODABLE = _row(name="undecodable", key=_NOWHERE, manual="SDM vol. 2D, appendix A")
 """Bytes that are no instruction at all: ``decode`` returned None."""
 
+DISPUTED = _row(
+    name="disputed",
+    key=_NOWHERE,
+    effect="disputed",
+    breaks="The engine sees another instruction here, so it cannot run this one.",
+    manual="SDM vol. 2A, section 2.1",
+)
+"""An instruction whose end is not where the engine put it; it is told at run time, by the check of a block."""
+
 
 def _undefined(name: str, key: Key, title: str, modes: frozenset[int] = EVERY_MODE) -> SensitiveInsn:
     return _row(name=f"{name}, undefined form", key=key, manual=sdm(title), modes=modes)
@@ -58,8 +67,8 @@ ROWS = (
     _undefined("pop r/m", Key(0, 0x8F, (1, 2, 3, 4, 5, 6, 7)), "POP"),
     _undefined("mov r/m,sreg", Key(0, 0x8C, (6, 7)), "MOV"),
     _undefined("mov sreg,r/m", Key(0, 0x8E, (1, 6, 7)), "MOV"),
-    _undefined("mov r/m8,n", Key(0, 0xC6, (7,), _REGISTER), "XABORT"),
-    _undefined("mov r/m,n", Key(0, 0xC7, (7,), _REGISTER), "XBEGIN"),
+    _undefined("mov r/m8,n", Key(0, 0xC6, (1, 2, 3, 4, 5, 6, 7)), "XABORT"),
+    _undefined("mov r/m,n", Key(0, 0xC7, (1, 2, 3, 4, 5, 6, 7)), "XBEGIN"),
     _undefined("mov r,cr", Key(1, 0x20, (1, 5, 6, 7)), "MOV - Move to/from Control Registers"),
     _undefined("mov cr,r", Key(1, 0x22, (1, 5, 6, 7)), "MOV - Move to/from Control Registers"),
     _undefined("movlpd", Key(1, 0x12, None, _REGISTER, prefixes=(0x66,)), "MOVLPD"),

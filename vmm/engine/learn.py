@@ -28,6 +28,7 @@ HANDLE_BYTES = 0x2000  # how much of the engine's handle is searched for pointer
 IMAGE_BYTES = 0x2000  # how much of the processor image is looked at
 NEAR_WORDS = 0x80  # the fields of an exception lie together; farther off its numbers turn up by chance
 CODE = 0x1000
+MID_BLOCK_STOP = (0x7F2,)  # Unicorn 2.1.4, 64-bit
 
 
 class EngineLayoutError(VmmError):
@@ -42,6 +43,7 @@ class Learned:
     cpu_pointer: int  # offset in the handle of the pointer that leads to the image
     image: int  # offset of the image from where that pointer points
     fault_address: int  # offset in the handle of the last refused address
+    no_mid_block_stop: int  # offset in the handle of the byte that keeps `emu_stop` from ending a block midway
     counter: int  # offset in the handle of the instructions counted in a run with a budget (one more when it is spent)
 
 
@@ -83,7 +85,8 @@ class _Probe:
         start = struct.unpack("<Q", self.read(handle_of(self.uc) + pointer, 8))[0] + offset
         words = (ctypes.c_uint32 * (IMAGE_BYTES // 4)).from_address(start)
         layout = self._find_fields(words)
-        return Learned(layout, pointer, offset, counter=self._find_counter(), fault_address=self._find_fault_address())
+        counter, fault = self._find_counter(), self._find_fault_address()
+        return Learned(layout, pointer, offset, fault, self._find_no_mid_block_stop(), counter)
 
     def _find_image(self) -> tuple[int, int]:
         for register, mark in zip(REGS, MARKS, strict=True):
@@ -193,7 +196,7 @@ class _Probe:
             entry.paddr, entry.perms = address, unicorn.UC_PROT_ALL
             return address < 0x4000
 
-        uc.hook_add(unicorn.UC_HOOK_TLB_FILL, fill)
+        hook = uc.hook_add(unicorn.UC_HOOK_TLB_FILL, fill)
         for mark in marks:
             try:
                 self._run(b"\xa1" + struct.pack("<I", mark))  # mov eax, [mark]
@@ -201,7 +204,44 @@ class _Probe:
                 handle = self.read(handle_of(uc), HANDLE_BYTES)
                 shown = {i for i in range(0, len(handle) - 7, 8) if struct.unpack_from("<Q", handle, i)[0] == mark}
                 found = shown if found is None else found & shown
+        uc.hook_del(hook)
         return self._only("the refused address", [i // 4 for i in sorted(found or ())])
+
+    def _find_no_mid_block_stop(self) -> int:
+        """Where stops can be confined to block boundaries.
+
+        After every memory access that takes the slow path the engine looks whether it shall stop. A stop there leaves
+        EIP at an instruction that has already written memory: `inc [mem]` would count twice. A byte in the handle,
+        meant for another processor's conditional blocks, leaves those looks out of the translation. Its place is known
+        for the releases in `MID_BLOCK_STOP`, and it is tried here.
+        """
+        for offset in MID_BLOCK_STOP:
+            flag = ctypes.c_ubyte.from_address(handle_of(self.uc) + offset)
+            if flag.value == 0 and not self._stops_at_boundary():
+                flag.value = 1
+                if self._stops_at_boundary():
+                    return offset
+                flag.value = 0
+        raise EngineLayoutError("the engine may stop inside an instruction, and what prevents that was not found")
+
+    def _stops_at_boundary(self) -> bool:
+        """Stop during the fill of a store; was the rest of the block still executed?"""
+        uc = self.uc
+        uc.reg_write(x86.UC_X86_REG_ECX, 0)
+        stopping = uc.hook_add(unicorn.UC_HOOK_TLB_FILL, self._stop_on_store)
+        uc.ctl(unicorn.UC_CTL_TLB_FLUSH, unicorn.UC_CTL_IO_WRITE)
+        self._run(b"\xff\x05" + struct.pack("<I", 0x3000) + b"\x41")  # inc dword [0x3000]; inc ecx
+        uc.hook_del(stopping)
+        return bool(uc.reg_read(x86.UC_X86_REG_ECX) == 1)
+
+    @staticmethod
+    def _stop_on_store(uc: unicorn.Uc, address: int, access: int, entry: "ctypes.Structure", _data: object) -> bool:
+        entry.paddr, entry.perms = address, unicorn.UC_PROT_ALL
+        if access == unicorn.UC_MEM_WRITE:
+            uc.emu_stop()
+        elif access == unicorn.UC_MEM_READ:
+            entry.perms = unicorn.UC_PROT_READ
+        return address < 0x4000
 
     @staticmethod
     def _only(name: str, found: list[int]) -> int:

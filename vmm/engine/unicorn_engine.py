@@ -84,6 +84,7 @@ class UnicornEngine:
         self._fault = ctypes.c_uint64.from_address(handle_of(self._uc) + learned.fault_address)
         self._counter = ctypes.c_uint64.from_address(handle_of(self._uc) + learned.counter)
         self._budget = 0
+        ctypes.c_ubyte.from_address(handle_of(self._uc) + learned.no_mid_block_stop).value = 1
 
     def _image(self, learned: Learned) -> memoryview:
         pointer = ctypes.c_uint64.from_address(handle_of(self._uc) + learned.cpu_pointer).value
