@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The engine tells the exact address of a refused access: what CR2 must hold (SDM vol. 3A, section 4.7).
 
-Misaligned operands over two pages, implicit stack accesses, string instructions and the long FPU images: each time
-it is the first byte that the refused page would have given or taken.
+Misaligned operands over two pages, implicit stack accesses, string instructions and the long FPU images: each
+time it is the first byte that the refused page would have given or taken.
 """
 
 import ctypes
