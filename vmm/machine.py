@@ -113,6 +113,7 @@ class Machine:
         vcpu.tlb = Translations(engine, code, mmu)
         self._fills = fills = (NativeFills if native else Fills)(vcpu, mmu, code, self.policy)
         self._exits = exits = (NativeExits if native else Exits)(engine, vcpu, code)
+        self._listen()
         engine.install(
             Callbacks(
                 interrupt=lambda _handle, vector, _data: exits.interrupt(vector),
@@ -123,6 +124,13 @@ class Machine:
         )
         if native:
             hook_machine(engine, vcpu, exits)
+
+    def _listen(self) -> None:
+        """Attach the -d log, before the engine is told whom to call."""
+        if self.trace is not None:
+            from vmm.tap import Taps
+
+            Taps(self._exits, self._fills, self._code, self.pc.bus, self.pc.pics).attach(self.trace)
 
     def _build_loop(self, exit_map: bool) -> None:
         self._run = Run(
