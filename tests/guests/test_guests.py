@@ -20,6 +20,8 @@ QEMU_OPTIONS = ["-display", "none", "-no-reboot", "-device", DEBUG_EXIT, "-monit
 
 def reason_to_skip(guest: Guest, policy: str) -> str | None:
     """None, or why this guest is not run under this policy."""
+    if guest.hostile and policy == "native":
+        return "the policy native runs guests unpatched and promises nothing about hostile ones"
     if guest.slow and policy != "fast":
         return f"{guest.name} is slow and runs under the policy fast only"
     return guest.applies_to(policy)
