@@ -82,8 +82,8 @@ class Machine:
         self.clock = CountedClock() if clock == "counted" else HostClock()
         self.timers = Timers(self.clock)
         self._build_devices(debug_exits or DEFAULT_DEBUG_EXITS)
-        self._build_processor(cpu)
-        self._build_loop(exit_map)
+        self._build_processor(cpu, exit_map)
+        self._build_loop()
         self.keyboard = Keyboard(self.pc.typist)
         self.screen = Screen(self.pc.vga)
         self.serial = SerialConsole(self._captured, self._send_serial, self._until)
@@ -100,7 +100,7 @@ class Machine:
             PcOptions(epoch, ports), serial=self._backends[:1], debugcon=self._backends[1],
         )  # fmt: skip
 
-    def _build_processor(self, cpu: str) -> None:
+    def _build_processor(self, cpu: str, exit_map: bool) -> None:
         native = self.policy == "native"
         memory = self._guest_memory
         self._engine = engine = UnicornEngine(memory.map, FRAMES)
@@ -113,7 +113,7 @@ class Machine:
         vcpu.tlb = Translations(engine, code, mmu)
         self._fills = fills = (NativeFills if native else Fills)(vcpu, mmu, code, self.policy)
         self._exits = exits = (NativeExits if native else Exits)(engine, vcpu, code)
-        self._listen()
+        self._listen(exit_map)
         engine.install(
             Callbacks(
                 interrupt=lambda _handle, vector, _data: exits.interrupt(vector),
@@ -125,14 +125,18 @@ class Machine:
         if native:
             hook_machine(engine, vcpu, exits)
 
-    def _listen(self) -> None:
-        """Attach the -d log, before the engine is told whom to call."""
+    def _listen(self, exit_map: bool) -> None:
+        """Attach the exit map and the -d log, before the engine is told whom to call."""
+        if exit_map:
+            from vmm.tap import count_exits
+
+            self._exits.addresses = count_exits(self._exits)
         if self.trace is not None:
             from vmm.tap import Taps
 
             Taps(self._exits, self._fills, self._code, self.pc.bus, self.pc.pics).attach(self.trace)
 
-    def _build_loop(self, exit_map: bool) -> None:
+    def _build_loop(self) -> None:
         self._run = Run(
             self._engine, self.vcpu, self._fills, self._exits, self.pc.pics, self.timers, self.clock
         )
@@ -140,8 +144,6 @@ class Machine:
         self._run.texts = lambda: f"{self._captured.text()}\n{self.screen.text}"
         for backend in self._backends:
             backend.wake = self._run.wake
-        if exit_map:
-            self._exits.addresses = Counter()
 
     # --- life
 

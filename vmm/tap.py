@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The -d log's taps: functions of the machine's parts wrapped on the instance, when an item is asked for.
+"""Taps of the -d log and of the exit map: functions of the machine's parts wrapped on the instance, when they
+are asked for.
 
 A machine without a log has no taps and pays nothing for them. Taps go in before the engine gets its
 callbacks.
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 _ACCESS = {16: "read", 17: "write", 18: "fetch"}  # the engine's numbers, as vmm.fills gets them
 _MASK = 0xFFFF_FFFF
+#: A guest can make exits at any number of addresses; later ones are counted at their page.
+_MOST_ADDRESSES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +165,20 @@ class Taps:
     def _unimp(self, say: Callable[[str], None]) -> None:
         for way in ("read", "write"):
             self._wrap(self.bus, way, *_unknown_port(self.bus.unknown, way, say))
+
+
+def count_exits(exits: "Exits") -> Counter[int]:
+    """Exits by linear address, counted from now on; for the exit map."""
+    original, words, addresses = exits.interrupt, exits.words, Counter[int]()
+
+    def counted(vector: int) -> None:
+        linear = words[exits.eip_word] + words[exits.cs_base_word] - (vector == BP) & _MASK
+        known = linear in addresses or len(addresses) < _MOST_ADDRESSES
+        addresses[linear if known else linear & ~0xFFF] += 1
+        original(vector)
+
+    exits.interrupt = counted  # type: ignore[method-assign]
+    return addresses
 
 
 def _nothing(*_arguments: object) -> None:

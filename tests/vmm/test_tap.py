@@ -63,3 +63,19 @@ def test_a_log_that_cannot_be_written_ends_the_run(item: TraceItem) -> None:
         with pytest.raises(OSError, match="No space left on device"):
             report: RunReport = machine.run(timeout=60)
             raise AssertionError(report.message)
+
+
+def test_every_exit_is_on_the_exit_map() -> None:
+    with Machine(kernel=guests.build("hello"), exit_map=True) as machine:
+        stats = machine.run(timeout=60).stats
+    assert sum(stats.exits_by_address.values()) == stats.exits > 0
+    with Machine(kernel=guests.build("hello")) as machine:
+        assert machine.run(timeout=60).stats.exits_by_address == {}
+
+
+def test_an_exit_map_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vmm.tap._MOST_ADDRESSES", 3)
+    with Machine(kernel=guests.build("hello"), exit_map=True) as machine:
+        stats = machine.run(timeout=60).stats
+    assert sum(stats.exits_by_address.values()) == stats.exits
+    assert len(stats.exits_by_address) <= 3 + 1

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """From what the user chose to a machine that is ready to run."""
 
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -45,7 +46,7 @@ def _machine(choices: RunChoices, image: Image, serial: str, trace: Trace | None
         serial=serial,
         debugcon=choices.debugcon or "null",
         debug_exits=tuple((device.iobase, device.iosize) for device in choices.devices) or None,
-        display="none" if choices.nographic else choices.display,
+        display=shown_display(choices),
         clock=choices.clock,
         no_reboot=choices.no_reboot,
         trace=trace,
@@ -74,6 +75,12 @@ def chosen_image(choices: RunChoices) -> Image:
             "nothing to run: give IMAGE or -kernel FILE ('patchvisor run hello' is a start)"
         )
     return file_or_guest(choices.image)
+
+
+def shown_display(choices: RunChoices) -> str:
+    """What the machine draws while it runs: nothing where there is no terminal to draw on."""
+    drawn = choices.display == "text" and not choices.nographic and sys.stdout.isatty()
+    return "text" if drawn else "none"
 
 
 def chosen_serial(choices: RunChoices) -> str:

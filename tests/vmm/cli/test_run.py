@@ -87,8 +87,8 @@ def test_a_debug_exit_can_be_placed(patchvisor, machine, kernel) -> None:
     [
         ("-nographic", "mon:stdio", "none"),
         ("-nographic -display text", "mon:stdio", "none"),
-        ("-display text", "null", "text"),
-        ("-display text -serial stdio", "stdio", "text"),
+        ("-display text", "null", "none"),
+        ("-display text -serial stdio", "stdio", "none"),
         ("--json", "null", "none"),
     ],
 )
@@ -154,6 +154,12 @@ def test_documents_are_written(patchvisor, machine, kernel, tmp_path) -> None:
 def test_the_report_as_json_is_all_of_stdout(patchvisor, machine, kernel) -> None:
     document = json.loads(patchvisor("run", kernel, "--json").out)
     assert (document["schema"], document["serial"]) == ("patchvisor.run", "hello\n")
+
+
+def test_the_screen_is_drawn_on_a_terminal(patchvisor, machine, kernel, monkeypatch) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert patchvisor("run", kernel, "-display", "text").out == ""
+    assert (machine.made["serial"], machine.made["display"]) == ("null", "text")
 
 
 def test_without_a_terminal_the_screen_is_printed_at_the_end(patchvisor, machine, kernel) -> None:
