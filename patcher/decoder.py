@@ -72,6 +72,6 @@ def disassemble(code: bytes, address: int, bits: int, syntax: str = INTEL) -> st
     return "\n".join(text for _, _, text in instructions(code, address, bits, syntax))
 
 
-def lengths(code: bytes, bits: int) -> list[int]:
-    """Lengths of the instructions as Capstone alone sees them, up to the first that it rejects."""
-    return [length for _, length, _, _ in _capstone(bits, INTEL).disasm_lite(code, 0)]
+def lengths(code: bytes, bits: int, count: int = 0) -> list[int]:
+    """Lengths of ``count`` instructions (0: all), as Capstone alone sees them, up to one that it rejects."""
+    return [length for _, length, _, _ in _capstone(bits, INTEL).disasm_lite(code, 0, count)]
