@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Every guest of ours under every policy against its golden, and where it can be against QEMU."""
 
+import difflib
 import shutil
 import subprocess
 import time
@@ -27,6 +28,12 @@ def reason_to_skip(guest: Guest, policy: str) -> str | None:
     return guest.applies_to(policy)
 
 
+def difference(guest: Guest, serial: str) -> str:
+    """The lines that came (+) for those that should have (-)."""
+    wanted = (guest.serial or guest.serial_pattern or "").splitlines()
+    return "\n" + "\n".join(difflib.unified_diff(wanted, serial.splitlines(), n=0, lineterm=""))[:4000]
+
+
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("name", NAMES)
 def test_guest_does_what_its_declaration_says(name: str, policy: str, request: pytest.FixtureRequest) -> None:
@@ -41,11 +48,11 @@ def test_guest_does_what_its_declaration_says(name: str, policy: str, request: p
     ) as machine:
         if guest.keys:
             machine.run(until=r"keys\?", timeout=guest.timeout)
-            machine.keyboard.send(guest.keys)
+            machine.keyboard.type(guest.keys)
         report = machine.run(timeout=guest.timeout)
     if guest.allowed_unsupported and report.exit_status == UNSUPPORTED:
         return
-    assert guest.accepts(report.serial), report.message + "\n" + report.serial[-4000:]
+    assert guest.accepts(report.serial), report.message + difference(guest, report.serial)
     assert report.exit_status in guest.exits, report.message
     assert (guest.screen or "") in report.screen
 
