@@ -28,8 +28,8 @@ FOLDER = Path(patcher.catalogue.__file__).parent
 PROMISED = """
     sgdt sidt sldt smsw pushf popf lar lsl verr verw str cli sti hlt in out ins outs lgdt lidt lldt ltr lmsw
     clts invlpg invd wbinvd rdmsr wrmsr iret sysenter sysexit cpuid rdtsc rdtscp rdpmc rdpid xgetbv xsetbv
-    monitor mwait clac stac swapgs syscall sysret rdfsbase rdgsbase wrfsbase wrgsbase arpl into int1 lds les lss
-    lfs lgs bound ud retf
+    monitor mwait clac stac swapgs syscall sysret rdfsbase rdgsbase wrfsbase wrgsbase arpl into int1 lds les
+    lss lfs lgs bound ud retf
 """
 PROMISED_FORMS = {
     "pop sreg", "push sreg", "mov r/m,sreg", "mov sreg,r/m", "call far", "jmp far", "int n",
