@@ -11,6 +11,7 @@ import pytest
 
 import guests
 from guests.declaration import POLICIES, Guest, describe
+from vmm.machine import Machine
 
 UNSUPPORTED = 84
 NAMES = guests.names()
@@ -42,10 +43,7 @@ def test_guest_does_what_its_declaration_says(name: str, policy: str, request: p
         pytest.skip(reason)
     if guest.known_bug:
         request.applymarker(pytest.mark.xfail(reason=guest.known_bug, strict=True))
-    machine_module = pytest.importorskip("vmm.machine", reason="the machine is not there yet")
-    with machine_module.Machine(
-        kernel=guests.build(name), memory=guest.memory, policy=policy, no_reboot=True
-    ) as machine:
+    with Machine(kernel=guests.build(name), memory=guest.memory, policy=policy, no_reboot=True) as machine:
         if guest.keys:
             machine.run(until=r"keys\?", timeout=guest.timeout)
             machine.keyboard.type(guest.keys)
