@@ -20,7 +20,9 @@ def name(path: Path) -> str:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)
 def test_files_that_are_named_exist(document: Path) -> None:
-    missing = [path for path in NAMED.findall(document.read_text(encoding="utf-8")) if not (ROOT / path).exists()]
+    missing = [
+        path for path in NAMED.findall(document.read_text(encoding="utf-8")) if not (ROOT / path).exists()
+    ]
     assert not missing
 
 

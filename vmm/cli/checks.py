@@ -128,7 +128,7 @@ def terminal() -> Finding:
         )
     columns, lines = os.get_terminal_size()
     saw = f"{os.environ.get('TERM', 'TERM not set')}, {columns}x{lines}"
-    if (columns, lines) < SCREEN or lines < SCREEN[1]:
+    if columns < SCREEN[0] or lines < SCREEN[1]:
         return Finding(State.WEAK, saw, f"-display text wants {SCREEN[0]}x{SCREEN[1]}: enlarge the window")
     return Finding(State.GOOD, saw)
 
