@@ -2,6 +2,9 @@
 """Every guest builds into an image that a loader takes; misspelt text and declarations are refused."""
 
 import struct
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -97,3 +100,53 @@ def test_a_wrong_declaration_is_refused_with_a_sentence(text: str, sentence: str
 def test_an_unknown_guest_is_refused_with_the_names_there_are() -> None:
     with pytest.raises(DeclarationError, match=r"there is no guest named 'nobody': .*hello"):
         describe("nobody")
+
+
+@pytest.fixture
+def made_guest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
+    """Makes a guest folder with the given text and returns the guest's name."""
+
+    def make(text: str) -> str:
+        monkeypatch.setattr(import_module("guests.build"), "FOLDER", tmp_path)
+        (tmp_path / "made").mkdir()
+        (tmp_path / "made" / "guest.s").write_text(text, encoding="ascii")
+        return "made"
+
+    return make
+
+
+def test_a_repeated_body_with_dollar_and_digit_is_refused(made_guest: Callable[[str], str]) -> None:
+    name = made_guest(".rept 0x3\npushl $0x0\n.endr\n")
+    with pytest.raises(BuildError, match=r"guest made: a \.rept body holds \$ and a digit"):
+        source(name)
+
+
+def test_a_refusal_names_file_and_line(made_guest: Callable[[str], str]) -> None:
+    name = made_guest("nop\nmovl $20, %eax\n")
+    with pytest.raises(BuildError, match=r"made/guest\.s:2: 'movl \$20, %eax': write numbers as 0x"):
+        source(name)
+
+
+def test_a_missing_include_is_refused(made_guest: Callable[[str], str]) -> None:
+    name = made_guest('.include "nowhere.s"\n')
+    with pytest.raises(BuildError, match=r"there is no guest source nowhere\.s in include"):
+        source(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "serial", "accepted"),
+    [
+        (MINIMAL, "anything", True),
+        (MINIMAL + 'serial = "a\\n"\n', "a\n", True),
+        (MINIMAL + 'serial = "a\\n"\n', "a\nb", False),
+        (MINIMAL + 'serial_pattern = "a.*z"\n', "a\n\nz", True),
+        (MINIMAL + 'serial_pattern = "a"\n', "ab", False),
+    ],
+)
+def test_output_is_accepted_as_a_whole(text: str, serial: str, accepted: bool) -> None:
+    assert parse("x", text).accepts(serial) is accepted
+
+
+def test_a_policy_can_be_left_out_with_a_sentence() -> None:
+    guest = parse("x", MINIMAL + '[skip]\nnative = "no"\n')
+    assert (guest.applies_to("native"), guest.applies_to("fast")) == ("no", None)
