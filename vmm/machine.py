@@ -166,8 +166,13 @@ class Machine:
         """
         return self._go(Limits.of(until, timeout, max_insns))
 
+    def stop(self) -> None:
+        """End the run soon, with the reason INTERRUPTED; from another thread or a signal handler."""
+        self._run.interrupt()
+
     def _go(self, limits: Limits) -> RunReport:
         started = time.perf_counter()
+        self._run.begin(limits)
         ending = self._run.run(limits)
         while ending.reason is ExitReason.RESET and not self.no_reboot:
             self._reset()

@@ -47,6 +47,9 @@ class Run:
         self.wakeable: Callable[[], bool] = lambda: True  # can anything still raise an interrupt?
         self.poll: Callable[[], None] = lambda: None  # host input, drawing
         self.insns = 0
+        self.interrupted = False
+        self._deadline: float | None = None  # host time at which the limits end the run
+        self._last_insn: int | None = None  # value of `insns` at which they do
         self.seconds_engine = 0.0
         self.ticker = Ticker(engine.stop, self._seconds_left)
         self._guest_tf = False
@@ -62,6 +65,11 @@ class Run:
         """End the run as soon as the current instruction is done."""
         if self.ending is None:
             self.ending = ending
+        self.engine.stop()
+
+    def interrupt(self) -> None:
+        """End the run soon, from any thread or from a signal handler."""
+        self.interrupted = True
         self.engine.stop()
 
     def wake(self) -> None:
@@ -136,18 +144,22 @@ class Run:
 
     # --- the loop
 
+    def begin(self, limits: Limits) -> None:
+        """The limits hold from here on, over all that `run` is called for until the next `begin`."""
+        self.interrupted = False
+        self._deadline = None if limits.timeout is None else time.monotonic() + limits.timeout
+        self._last_insn = None if limits.max_insns is None else self.insns + limits.max_insns
+
     def run(self, limits: Limits) -> Ending:
         """Run until the guest, a limit or a verdict ends it. KeyboardInterrupt passes through."""
         self.ending = None
-        started = time.monotonic()
-        deadline = None if limits.timeout is None else started + limits.timeout
         if not self.counted:
             self.ticker.start()
         try:
             while self.ending is None:
-                self._service(limits, deadline)
+                self._service(limits)
                 if self.ending is None and not (self.vcpu.halted and self._rest()):
-                    self._enter(limits)
+                    self._enter()
         except TripleFault as fault:
             self.ending = Ending(ExitReason.TRIPLE_FAULT, str(fault))
         except Unsupported as verdict:
@@ -158,7 +170,7 @@ class Run:
             self.ticker.close()
         return self.ending
 
-    def _service(self, limits: Limits, deadline: float | None) -> None:
+    def _service(self, limits: Limits) -> None:
         """What is due between two runs of the engine."""
         self.ticker.acknowledge()
         self.poll()
@@ -168,9 +180,11 @@ class Run:
                 self._interrupt()
             except GuestFault as fault:
                 self.exits.deliver(fault)
-        if deadline is not None and time.monotonic() >= deadline:
+        if self.interrupted:
+            self.end(Ending(ExitReason.INTERRUPTED, "The run was interrupted."))
+        if self._deadline is not None and time.monotonic() >= self._deadline:
             self.end(Ending(ExitReason.TIMEOUT, f"The time limit of {limits.timeout:g} s is over."))
-        if limits.max_insns is not None and self.insns >= limits.max_insns:
+        if self._last_insn is not None and self.insns >= self._last_insn:
             self.end(Ending(ExitReason.INSN_LIMIT, f"The limit of {limits.max_insns} instructions is reached."))
         if limits.until is not None and limits.matches(self.texts()):
             self.end(Ending(ExitReason.MATCHED, f"The text {limits.until.pattern!r} has appeared."))
@@ -195,18 +209,19 @@ class Run:
         left = self.timers.next_deadline()
         self.clock.skip(SECOND // 1000 if left is None else max(0, left - self.clock.now()))
 
-    def _enter(self, limits: Limits) -> None:
+    def _enter(self) -> None:
         """One run of the engine and what it left for us."""
         exits, fills = self.exits, self.fills
         if self.ticker.due:
             return
         before = time.perf_counter()
-        status = self.engine.run(self._budget(limits))
+        budget = self._budget()
+        status = self.engine.run(budget)
         self.seconds_engine += time.perf_counter() - before
         if exits.failure is not None:
             failure, exits.failure = exits.failure, None
             raise failure
-        if self.counted:
+        if budget:
             self._count()
         if status == RUN_OK:
             return
@@ -216,17 +231,23 @@ class Run:
             exits.on_step()
         self._refusal()
 
-    def _budget(self, limits: Limits) -> int:
-        if not self.counted:
+    def _budget(self) -> int:
+        """How many instructions the engine may run; 0: any number, uncounted."""
+        if not self.counted and self._last_insn is None:
             return 0
-        deadline = self.timers.next_deadline()
-        budget = SLICE if deadline is None else max(1, min(SLICE, deadline - self.clock.now()))
-        return budget if limits.max_insns is None else max(1, min(budget, limits.max_insns - self.insns))
+        budget = SLICE
+        deadline = self.timers.next_deadline() if self.counted else None
+        if deadline is not None:
+            budget = min(budget, deadline - self.clock.now())
+        if self._last_insn is not None:
+            budget = min(budget, self._last_insn - self.insns)
+        return max(1, budget)
 
     def _count(self) -> None:
         executed = self.engine.executed
         self.insns += executed
-        self.clock.skip(executed)
+        if self.counted:
+            self.clock.skip(executed)
 
     def _refusal(self) -> None:
         """The engine was refused an access: a page fault of the guest's, or a write that needs care."""

@@ -23,9 +23,12 @@ class Ticker:
         self._kicked = False
         self._next_poll = 0.0
         self.due = False
-        self._thread = threading.Thread(target=self._run, name="ticker", daemon=True)
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
+        """From now until `close`; may be done again after it."""
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="ticker", daemon=True)
         self._thread.start()
 
     def kick(self) -> None:
@@ -56,8 +59,9 @@ class Ticker:
         with self._changed:
             self._closing = True
             self._changed.notify()
-        if self._thread.is_alive():
+        if self._thread is not None:
             self._thread.join()
+            self._thread = None
 
     def _timeout(self) -> float:
         if self.due:
