@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The user's terminal and signals around a run: the terminal is put back however the run ends, Ctrl-C
+"""The user's terminal and signals around a run: the terminal is put back however the run ends, and Ctrl-C
 always ends it.
 
-A signal reaches Python code only between two of its instructions, and the engine may be busy for long. So
-a thread watches the signals' wake-up pipe: if the run has not ended a while after SIGINT or SIGTERM, it
-puts the terminal back and ends the process itself.
+SIGINT and SIGTERM ask the machine to stop; an exception could be lost in a callback of the engine. A second
+one interrupts. A signal reaches Python only between two of its instructions, and the engine may be busy: so
+a thread watches the signals' wake-up pipe, and if the run has not ended a while after the signal, it puts
+the terminal back and ends the process itself.
 """
 
 import contextlib
@@ -49,31 +50,43 @@ def _restorer() -> Callable[[], None]:
 
 
 @contextlib.contextmanager
-def always_interruptible(restore: Callable[[], None]) -> Iterator[None]:
-    """Within: SIGTERM ends the process as orderly as Ctrl-C, and both end it even when Python cannot run.
+def ended_by_signals(stop: Callable[[], None], restore: Callable[[], None]) -> Iterator[list[int]]:
+    """Within: SIGINT and SIGTERM call `stop`, and end the process if that does not help; gives those that came.
 
-    Only the main thread may handle signals; called from another one this does nothing.
+    Only the main thread may handle signals; in another one this does nothing.
     """
+    received: list[int] = []
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield received
         return
-    old_term = signal.signal(signal.SIGTERM, _terminate)
+    with contextlib.ExitStack() as undo:
+        _watch_signals(undo, restore)
+        for number in _ENDING:
+            undo.callback(signal.signal, number, signal.signal(number, _stopper(received, stop)))
+        yield received
+
+
+def _stopper(received: list[int], stop: Callable[[], None]) -> Callable[[int, FrameType | None], None]:
+    """A handler that stops the first time and interrupts after that."""
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
+        if len(received) > 1:
+            raise KeyboardInterrupt
+        stop()
+
+    return handle
+
+
+def _watch_signals(undo: contextlib.ExitStack, restore: Callable[[], None]) -> None:
+    """Start the thread that watches the wake-up pipe, until `undo`."""
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
-    old_wakeup = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     ended = threading.Event()
+    undo.callback(os.close, writing)
+    undo.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(writing, warn_on_full_buffer=False))
+    undo.callback(ended.set)
     threading.Thread(target=_watch, args=(reading, ended, restore), daemon=True).start()
-    try:
-        yield
-    finally:
-        ended.set()
-        signal.set_wakeup_fd(old_wakeup)
-        os.close(writing)
-        signal.signal(signal.SIGTERM, old_term)
-
-
-def _terminate(number: int, frame: FrameType | None) -> None:
-    raise SystemExit(128 + number)
 
 
 def _watch(reading: int, ended: threading.Event, restore: Callable[[], None]) -> None:

@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A machine that runs nothing: it remembers how it was made and returns the report it was given."""
 
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType, SimpleNamespace, TracebackType
+from types import ModuleType, TracebackType
 
 import pytest
 
 from vmm.cli.main import main
-from vmm.report.run_report import ExitReason, RunReport, Stats
+from vmm.report.run_report import ExitReason, RunReport
 
 OFF = RunReport(ExitReason.POWER_OFF, 0, "The guest switched itself off.", serial="hello\n", screen="hello")
 
@@ -25,9 +26,8 @@ class FakeMachine:
     ran: dict[str, object] = field(default_factory=dict)
     closed: int = 0
     refusal: Exception | None = None
-    stats: Stats = field(default_factory=Stats)
-    serial: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(text="so far"))
-    screen: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(text="a picture"))
+    signal: int | None = None
+    stopped: int = 0
 
     def make(self, **arguments: object) -> "FakeMachine":
         self.made = arguments
@@ -35,11 +35,16 @@ class FakeMachine:
             raise self.refusal
         return self
 
-    def run(self, **limits: object) -> RunReport:
-        self.ran = limits
+    def run(self, until: object, timeout: object, max_insns: object) -> RunReport:
+        self.ran = {"until": until, "timeout": timeout, "max_insns": max_insns}
+        if self.signal is not None:
+            signal.raise_signal(self.signal)
         if self.error is not None:
             raise self.error
         return self.report
+
+    def stop(self) -> None:
+        self.stopped += 1
 
     def __enter__(self) -> "FakeMachine":
         return self

@@ -17,17 +17,18 @@ HEAVY = {"unicorn", "capstone", "keystone", "rich", "elftools", "json", "asyncio
 #: A program that runs the command line with a `vmm.machine` whose run is the given body.
 PLAY = """\
 import signal, sys, threading, time
-from types import ModuleType, SimpleNamespace
-from vmm.report.run_report import Stats
+from types import ModuleType
+from vmm.report.run_report import ExitReason, RunReport
 
 class Machine:
-    serial = screen = SimpleNamespace(text="")
-    stats = Stats()
+    stopped = False
     def __init__(self, **arguments): pass
     def __enter__(self): return self
     def __exit__(self, *error): print("closed", file=sys.stderr)
-    def run(self, **limits):
+    def stop(self): self.stopped = True
+    def run(self, *limits):
         {body}
+        return RunReport(ExitReason.INTERRUPTED, 130, "Stopped.")
 
 sys.modules["vmm.machine"] = module = ModuleType("vmm.machine")
 module.Machine = Machine
@@ -39,7 +40,7 @@ sys.exit(main(["run", sys.executable]))
 RUNNING = 'print("running", file=sys.stderr, flush=True)'
 #: Makes the terminal raw and never gives it back.
 RUDE = f"import tty; tty.setraw(0); {RUNNING}; time.sleep(60)"
-PATIENT = f"{RUNNING}\n        while True: time.sleep(0.05)"
+PATIENT = f"{RUNNING}\n        while not self.stopped: time.sleep(0.05)"
 #: Signals go to another thread while the main one sleeps, which so never gets to Python's handlers.
 MASK = "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])"
 DEAF = f"{MASK}; threading.Timer(0.2, lambda: {RUNNING}).start(); time.sleep(60)"
@@ -97,10 +98,10 @@ def play(body: str, number: int, stdin: int = subprocess.DEVNULL) -> tuple[int, 
 
 @pytest.mark.parametrize(
     ("number", "status", "said"),
-    [(signal.SIGINT, 130, "closed\npatchvisor: Ctrl-C ended the run.\n"), (signal.SIGTERM, 143, "closed\n")],
+    [(signal.SIGINT, 130, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM")],
 )
 def test_a_signal_ends_a_run_in_order(number: int, status: int, said: str) -> None:
-    assert play(PATIENT, number) == (status, said)
+    assert play(PATIENT, number) == (status, f"closed\npatchvisor: {said} ended the run.\n")
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -2,6 +2,7 @@
 """`patchvisor run` with a made-up machine: what it is made with, what is printed, and the exit status."""
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -233,19 +234,33 @@ def test_a_fault_of_ours_is_status_70_without_traceback(patchvisor, machine, ker
     assert "Traceback" not in said.err
 
 
-def test_ctrl_c_is_status_130(patchvisor, machine, kernel) -> None:
+@pytest.mark.parametrize(
+    ("number", "status", "name"), [(signal.SIGINT, 130, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM")]
+)
+def test_a_signal_stops_the_machine_and_the_report_is_shown(
+    patchvisor, machine, kernel, number, status, name
+) -> None:
+    machine.signal = number
+    machine.report = ended(ExitReason.INTERRUPTED, serial="so far", stats=Stats(pages_scanned=12345))
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    said = patchvisor("run", kernel, "--json", "--stats")
+    assert (said.status, json.loads(said.out)["serial"]) == (status, "so far")
+    assert said.err.startswith(f"patchvisor: {name} ended the run.\n")
+    assert "12,345" in said.err
+    assert (machine.stopped, machine.closed) == (1, 1)
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
+
+
+def test_a_guest_that_ends_by_itself_meanwhile_keeps_its_status(patchvisor, machine, kernel) -> None:
+    machine.signal = signal.SIGINT
+    assert patchvisor("run", kernel).status == 0
+
+
+def test_an_interrupt_that_comes_through_is_status_130(patchvisor, machine, kernel) -> None:
     machine.error = KeyboardInterrupt()
     said = patchvisor("run", kernel)
-    assert (said.status, said.out, said.err) == (130, "", "patchvisor: Ctrl-C ended the run.\n")
+    assert (said.status, said.out, said.err) == (130, "", "")
     assert machine.closed == 1
-
-
-def test_ctrl_c_loses_no_figures(patchvisor, machine, kernel) -> None:
-    machine.error = KeyboardInterrupt()
-    machine.stats = Stats(pages_scanned=12345)
-    said = patchvisor("run", kernel, "--json", "--stats")
-    assert (said.status, json.loads(said.out)["serial"]) == (130, "so far")
-    assert "12,345" in said.err
 
 
 def test_an_image_that_cannot_be_booted_is_status_66(patchvisor, machine, kernel) -> None:

@@ -2,18 +2,16 @@
 """`patchvisor run`: launch an image, and end with the status that the guest or the monitor gives."""
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from signal import SIGINT, Signals
 
 from vmm.cli.launch import open_machine
 from vmm.cli.outcome import Outcome
 from vmm.cli.qemu_options import QemuCommand
 from vmm.cli.run_options import RunChoices, options
-from vmm.cli.terminal import always_interruptible, terminal_kept
+from vmm.cli.terminal import ended_by_signals, terminal_kept
 from vmm.limits import Limits
 from vmm.report.run_report import ExitReason, RunReport
-
-if TYPE_CHECKING:
-    from vmm.machine import Machine
 
 HELP = """\
 Run IMAGE, or the file of -kernel, or one of our own guests by its name (see `patchvisor guests`).
@@ -26,27 +24,25 @@ unsupported feature, 86 halted for ever, 124 limit, 66 no image, 70 our fault, 2
 
 def run(choices: RunChoices) -> int:
     """Run what was chosen; returns the exit status."""
-    Limits.of(
-        choices.until, choices.timeout, choices.max_insns
-    )  # what is wrong is told before anything is made
+    limits = choices.until, choices.timeout, choices.max_insns
+    Limits.of(*limits)  # what is wrong with them is told before anything is made
     with ExitStack() as ending:
         outcome = ending.enter_context(Outcome(choices))
         restore = ending.enter_context(terminal_kept())
         machine = ending.enter_context(open_machine(choices, outcome.trace))
-        ending.enter_context(always_interruptible(restore))
-        report = _run_machine(machine, choices)
+        signals = ending.enter_context(ended_by_signals(machine.stop, restore))
+        report = machine.run(*limits)
+    report = _named(report, signals)
     outcome.show(report)
     return report.exit_status
 
 
-def _run_machine(machine: "Machine", choices: RunChoices) -> RunReport:
-    """The run's report; Ctrl-C ends a run with a report, too."""
-    try:
-        return machine.run(until=choices.until, timeout=choices.timeout, max_insns=choices.max_insns)
-    except KeyboardInterrupt:
-        reason = ExitReason.INTERRUPTED
-        texts = machine.serial.text, machine.screen.text
-        return RunReport(reason, reason.status, "Ctrl-C ended the run.", *texts, machine.stats)
+def _named(report: RunReport, signals: list[int]) -> RunReport:
+    """The report of an interrupted run, with the signal's name and status."""
+    if report.reason is not ExitReason.INTERRUPTED or not signals:
+        return report
+    name = "Ctrl-C" if signals[0] == SIGINT else Signals(signals[0]).name
+    return replace(report, message=f"{name} ended the run.", exit_status=128 + signals[0])
 
 
 command = QemuCommand(
