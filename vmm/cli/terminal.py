@@ -51,7 +51,7 @@ def _restorer() -> Callable[[], None]:
 
 @contextlib.contextmanager
 def ended_by_signals(stop: Callable[[], None], restore: Callable[[], None]) -> Iterator[list[int]]:
-    """Within: SIGINT and SIGTERM call `stop`, and end the process if that does not help; gives those that came.
+    """Within: SIGINT and SIGTERM call `stop`, and end the process if that does not help; gives what came.
 
     Only the main thread may handle signals; in another one this does nothing.
     """
