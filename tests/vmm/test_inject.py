@@ -5,10 +5,12 @@ import pytest
 from fake_vcpu import (
     CODE,
     CODE0,
+    CODE1,
     CODE3,
     CONFORMING0,
     CS,
     DATA0,
+    DATA1,
     DATA3,
     DS,
     ESP,
@@ -17,6 +19,7 @@ from fake_vcpu import (
     LDT_SELECTOR,
     SS,
     STACK0,
+    STACK1,
     STACK3,
     TASK,
     TASK286,
@@ -241,6 +244,14 @@ def test_no_room_on_the_stack(cpl: int) -> None:
     else:
         v.segments[SS] = hidden(v, FREE)
         assert refusal(v, 13, 0) == (SS_FAULT, 1)
+
+
+def test_a_handler_in_ring_1() -> None:
+    v = world(3)
+    set_gate(v, 13, gate(CODE1, HANDLER, 0x8E))
+    deliver(v, 13, 0)
+    assert (v.cpl, v.segments[CS], v.segments[SS]) == (1, hidden(v, CODE1), hidden(v, DATA1))
+    assert v.regs[ESP] == STACK1 - 0x100 - 24
 
 
 def test_the_frame_is_written_with_the_rights_of_the_new_ring() -> None:

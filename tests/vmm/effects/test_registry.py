@@ -2,21 +2,31 @@
 """Every row of the catalogue has its effect, no effect is without a row, and no name is given twice."""
 
 import pytest
+from fake_vcpu import perform, world
 
-from patcher.catalogue import CATALOGUE
+from patcher.catalogue import CATALOGUE, SensitiveInsn
+from patcher.catalogue.invalid import DISPUTED, LOCKED, UNDECODABLE, VEX
 from patcher.x86.insn import Insn
 from vmm.effects import EFFECTS, effect
+from vmm.errors import Unsupported
 from vmm.processor import Processor
 
+ROWS = (*CATALOGUE, DISPUTED, LOCKED, UNDECODABLE, VEX)
 
-@pytest.mark.parametrize("row", CATALOGUE, ids=str)
-def test_a_row_has_an_effect(row: object) -> None:
-    assert row.effect in EFFECTS  # type: ignore[attr-defined]
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_a_row_has_an_effect(row: SensitiveInsn) -> None:
+    assert row.effect in EFFECTS
 
 
 @pytest.mark.parametrize("name", sorted(EFFECTS))
 def test_an_effect_has_a_row(name: str) -> None:
-    assert any(row.effect == name for row in CATALOGUE)
+    assert any(row.effect == name for row in ROWS)
+
+
+def test_a_disputed_instruction_is_a_verdict() -> None:
+    with pytest.raises(Unsupported, match="the instruction 0f 0b, which the engine decodes differently at guest"):
+        perform(world(), "disputed", "0f 0b")
 
 
 def test_a_name_is_given_once() -> None:
