@@ -21,6 +21,7 @@ from patcher.catalogue import (
 )
 from patcher.catalogue.index import DuplicateClaim, build_cells
 from patcher.catalogue.invalid import LOCKED, UNDECODABLE, VEX
+from patcher.decoder import disassemble
 from patcher.x86.decode import Flow, decode, flow
 from patcher.x86.insn import Insn
 
@@ -93,6 +94,33 @@ def test_control_flow_agrees_with_the_opcode_map(row: SensitiveInsn) -> None:
     """What the map says leaves the line, the row says too; a row may know more (hlt, mwait, #UD)."""
     insn = decoded(encodings(row)[0], min(row.modes))
     assert row.control_flow or flow(insn) is Flow.NEXT
+
+
+SREG = r"[c-gs]s"
+WRITTEN = {
+    "pushf": "pushfd", "popf": "popfd", "iret": "iretd", "insw/insd": "insd .*", "outsw/outsd": "outsd .*",
+    "in al,n": r"in al, \w+", "in eax,n": r"in eax, \w+", "in al,dx": "in al, dx", "in eax,dx": "in eax, dx",
+    "out n,al": r"out \w+, al", "out n,eax": r"out \w+, eax", "out dx,al": "out dx, al",
+    "out dx,eax": "out dx, eax", "call far ptr": "lcall .*", "call far m": r"call ptr \[.*",
+    "jmp far ptr": "ljmp .*", "jmp far m": r"jmp ptr \[.*", "retf": "retf", "retf n": r"retf \w+",
+    "int n": r"int \w+", "mov r,cr": r"mov e.., cr[0234]", "mov cr,r": r"mov cr[0234], e..",
+    "mov r,dr": r"mov e.., dr\d", "mov dr,r": r"mov dr\d, e..", "mov r/m,sreg": rf"mov .*, {SREG}",
+    "mov sreg,r/m": rf"mov {SREG}, .*",
+}  # fmt: skip
+"""How a disassembler writes what a row means, where that is not the row's name."""
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in CATALOGUE if row.family not in ("invalid", "undocumented")], ids=str
+)
+def test_the_encoding_is_that_of_the_name(row: SensitiveInsn) -> None:
+    bits = 32 if 32 in row.modes else 64
+    prefix = bytes(row.key.prefixes[:1]) if row.key.prefixes and row.key.prefixes[0] else b""
+    for code in encodings(row):
+        text = disassemble(decoded(prefix + code, bits).raw, 0, bits)
+        assert re.fullmatch(WRITTEN.get(row.name, rf"{row.name}( .*)?"), text), text
+    if row.effect != "ud":
+        assert row.name.startswith(row.effect.split()[0])
 
 
 def test_robin_and_irvine_are_all_there() -> None:
