@@ -75,13 +75,14 @@ class Screen:
         """The screen's lines, trailing spaces dropped."""
         return self._vga.text()
 
-    def live(self, display: str) -> LiveScreen:
-        """Draw on the terminal (`text`) or not at all (`none`)."""
+    def live(self, display: str, typist: Typist, wake: Callable[[], None], keys: bool) -> LiveScreen:
+        """Draw on the terminal (`text`), with its keys going to the guest, or not at all (`none`)."""
         if display == "none":
             return _NoScreen()
-        from vmm.display.text import TextDisplay
+        from vmm.chardev.stdio import StdioBackend
+        from vmm.display.live import LiveTerminal
 
-        return TextDisplay(self._vga)
+        return LiveTerminal(self._vga, typist, wake, StdioBackend() if keys else None)
 
 
 __all__ = ["ExitReason", "Keyboard", "LiveScreen", "Screen", "SerialConsole"]

@@ -87,7 +87,8 @@ class Machine:
         self.keyboard = Keyboard(self.pc.typist)
         self.screen = Screen(self.pc.vga)
         self.serial = SerialConsole(self._captured, self._send_serial, self._until)
-        self._display = self.screen.live(display)
+        keys = serial not in ("stdio", "mon:stdio")  # else the terminal's keys go to the serial port
+        self._display = self.screen.live(display, self.pc.typist, self._run.wake, keys)
         self.boot()
 
     # --- wiring
