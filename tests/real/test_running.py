@@ -4,12 +4,14 @@
 Times are limits of patience, not expectations: a run ends as soon as its text appears.
 """
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from initrd import LINE, initrd
 
 from vmm import Machine
 from vmm.report.run_report import ExitReason
@@ -88,3 +90,11 @@ def test_linux_unpacks_itself_and_prints_its_memory_map(real_kernel: Fetch) -> N
         "BIOS-e820: [mem 0x0000000000100000-0x0000000003ffffff] usable",
     ):
         assert line in shown
+
+
+@pytest.mark.skipif("PATCHVISOR_LONG" not in os.environ, reason="takes minutes: set PATCHVISOR_LONG=1")
+def test_linux_runs_a_program_of_its_initial_ram_disk(real_kernel: Fetch) -> None:
+    options = {"append": "console=ttyS0 nokaslr", "initrd": initrd(), "no_reboot": True}
+    with Machine(kernel=real_kernel("linux"), memory=64, **options) as machine:
+        shown = until(machine, LINE.decode().strip(), 550)
+    assert "Run /init as init process" in shown

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""An initial RAM disk with one program in it, small enough to be written down here (cpio "newc", initramfs docs).
+"""An initial RAM disk with one program in it, small enough to be written down here (a cpio archive, "newc").
 
 The program is process 1 of a Linux kernel: it writes one line to the console and asks for a restart.
 """
@@ -22,8 +22,9 @@ def _program() -> bytes:
     """write(1, LINE); reboot(RB_AUTOBOOT); then pause for ever (system calls by int 80h)."""
     eax, ecx, edx, ebx, esi = 0, 1, 2, 3, 6
     call = b"\xcd\x80"
-    reboot = (_mov(eax, 88), _mov(ebx, 0xFEE1DEAD), _mov(ecx, 672274793), _mov(edx, 0x0123_4567), _mov(esi, 0))
-    rest = call + b"".join(reboot) + call + _mov(eax, 29) + call + b"\xeb\xfc"
+    magic = _mov(ebx, 0xFEE1_DEAD) + _mov(ecx, 0x2812_1969) + _mov(edx, 0x0123_4567) + _mov(esi, 0)
+    reboot = _mov(eax, 88) + magic + call
+    rest = call + reboot + _mov(eax, 29) + call + b"\xeb\xfc"
     size = 20 + len(rest)
     return _mov(eax, 4) + _mov(ebx, 1) + _mov(ecx, BASE + HEADERS + size) + _mov(edx, len(LINE)) + rest + LINE
 
