@@ -61,7 +61,7 @@ class Exits:
         self.interrupts: Counter[int] = Counter()
         self.addresses: Counter[int] | None = None
         self.actions: list[Action] = []
-        self._vetoed, self._vetoes = 0, 0
+        self._vetoed, self._vetoes = (0, 0), 0
 
     def interrupt(self, vector: int) -> None:
         """An exception, or a trap of ours, with EIP at the instruction (faults) or after it (int3, int n)."""
@@ -218,8 +218,9 @@ class Exits:
 
     def _refuse_endless(self, linear: int, size: int) -> None:
         """A block that is vetoed again and again would hang the guest."""
-        self._vetoes = self._vetoes + 1 if self._vetoed == linear else 1
-        self._vetoed = linear
+        block = linear, self.code.scanned  # code that was written since is another block
+        self._vetoes = self._vetoes + 1 if self._vetoed == block else 1
+        self._vetoed = block
         if self._vetoes > MOST_VETOES:
             code = self.vcpu.mem.fetch_bytes(linear & MASK, min(size + 15, 64)).hex(" ")
             raise Unsettled(f"the block of {size} bytes at linear {linear & MASK:#010x} cannot be made safe: {code}")

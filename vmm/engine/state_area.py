@@ -41,11 +41,12 @@ class StateArea:
     """
 
     __slots__ = (
-        "words", "regs", "layout", "lazy_flags", "eip_word", "cs_base_word",
+        "words", "regs", "running", "layout", "lazy_flags", "eip_word", "cs_base_word",
         "_eflags", "_cc_src", "_cc_op", "_df", "_hflags", "_segments", "_cr", "_in_flight", "_error_code",
     )  # fmt: skip
 
     def __init__(self, image: memoryview, layout: StateLayout, lazy_flags: Callable[[], int] | None = None) -> None:
+        self.running = False  # True inside the engine's callbacks
         self.words = image.cast("B").cast("I")
         self.layout = layout
         self.lazy_flags = lazy_flags
@@ -89,7 +90,8 @@ class StateArea:
         w[self._cc_op] = CC_OP_EFLAGS
         w[self._cc_src] = value & ARITHMETIC
         w[self._df] = 0xFFFF_FFFF if value & DF else 1
-        w[self._eflags] = value & ~(ARITHMETIC | DF) | 2
+        # Between runs the engine keeps all flags together, and takes them apart when it is entered.
+        w[self._eflags] = (value & ~(ARITHMETIC | DF) if self.running else value) | 2
 
     @property
     def control_flags(self) -> int:

@@ -147,8 +147,12 @@ class UnicornEngine:
 
     def run(self, count: int = 0) -> int:
         """Run from the area's EIP until stopped, `count` instructions (0: no budget) or a refused access; a status."""
-        self._budget = count
-        return int(uclib.uc_emu_start(self._handle, self.area.eip, 0, 0, count))
+        area, self._budget = self.area, count
+        area.running = True
+        try:
+            return int(uclib.uc_emu_start(self._handle, area.eip, 0, 0, count))
+        finally:
+            area.running = False
 
     @property
     def executed(self) -> int:
