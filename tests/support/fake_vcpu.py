@@ -23,6 +23,7 @@ RAM = 0x2_0000
 
 CODE0, DATA0, CODE3, DATA3, CODE1, DATA1 = 0x08, 0x10, 0x1B, 0x23, 0x29, 0x31
 CONFORMING0, TASK, TASK2, LDT_SELECTOR, TASK286 = 0x38, 0x40, 0x48, 0x50, 0x58
+TRANSFERS = {"jmp far", "call far", "retf", "iret", "int n", "int3", "int1", "into", "sysenter", "sysexit"}
 FREE = 0x60  # the first of eight descriptors for a test's own use
 
 
@@ -130,7 +131,7 @@ class FakeVcpu:
         self.model = MODELS[model] if isinstance(model, str) else model
         self.msrs: dict[int, int] = {}
         self.halted = self.shadow = False
-        self.clock = 0x1_2345_6789
+        self.clock = 0x1_FFFF_FFFF
         self.mode_changes = 0
 
     def write_cr0(self, value: int) -> None:
@@ -257,7 +258,11 @@ def perform(v: FakeVcpu, effect: str, code: str, bits: int = 32) -> Insn:
     insn = instruction(code, bits)
     row = classify(insn)
     assert row is None or row.effect in (effect, "ud"), f"{code} is {row}, whose effect is {row.effect}"
+    start = v.eip
     EFFECTS[effect](v, insn)
+    if effect not in TRANSFERS:
+        left = insn.rep and v.regs[ECX] & (M32 if insn.address_size == 32 else 0xFFFF)
+        assert v.eip == (start if left else start + insn.length)
     return insn
 
 

@@ -15,8 +15,9 @@ FEATURES = {
 
 @pytest.mark.parametrize("name", MODELS)
 def test_leaf_1_tells_the_features(name: str) -> None:
-    signature, _, ecx, edx = model(name).cpuid(1)
-    assert (ecx, edx) == (0, FEATURES[name])
+    signature, ebx, ecx, edx = model(name).cpuid(1)
+    assert (ebx, ecx, edx) == (0, 0, FEATURES[name])
+    assert signature == {"486": 0x480, "pentium": 0x543, "default": 0x663}[name]
     assert signature >> 8 & 0xF == model(name).family == {"486": 4, "pentium": 5, "default": 6}[name]
 
 
@@ -38,7 +39,7 @@ def test_a_leaf_that_is_not_there_is_answered_by_the_highest_basic_one(name: str
 
 def test_the_extended_leaves_tell_nx_and_the_name() -> None:
     m = model("default")
-    assert m.cpuid(0x8000_0000)[0] == 0x8000_0004
+    assert m.cpuid(0x8000_0000) == (0x8000_0004, 0, 0, 0)
     assert m.cpuid(0x8000_0001) == (0, 0, 0, 1 << 20)
     words = [word for leaf in (2, 3, 4) for word in m.cpuid(0x8000_0000 + leaf)]
     assert b"".join(w.to_bytes(4, "little") for w in words).rstrip(b"\0") == b"patchvisor i686 processor"

@@ -254,6 +254,14 @@ def test_a_handler_in_ring_1() -> None:
     assert v.regs[ESP] == STACK1 - 0x100 - 24
 
 
+def test_no_room_on_the_stack_of_ring_1() -> None:
+    v = world(3)
+    set_gate(v, 13, gate(CODE1, HANDLER, 0xEE))
+    v.set_descriptor(FREE, descriptor(0, 0xFF, 0xB3, 4))
+    v.put(TSS + 16, FREE | 1)
+    assert refusal(v, 13, 0, soft=True) == (SS_FAULT, FREE)
+
+
 def test_the_frame_is_written_with_the_rights_of_the_new_ring() -> None:
     v = world(3)
     v.mem.supervisor |= {0x4, 0x1, 0x2, 0x3}

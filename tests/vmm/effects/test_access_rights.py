@@ -33,7 +33,7 @@ def visible(effect: str, access: int, cpl: int, rpl: int) -> bool:
 @given(access=st.integers(0, 255), cpl=st.sampled_from([0, 1, 3]), rpl=st.integers(0, 3), word=st.booleans())
 def test_every_access_byte_from_every_ring(effect: str, access: int, cpl: int, rpl: int, word: bool) -> None:
     v = world(cpl)
-    raw = descriptor(0x1234_5678, 0xA_BCDE, access, 0xD)
+    raw = descriptor(0x1235_5678, 0xA_BCDE, access, 0xD)
     v.set_descriptor(FREE, raw)
     v.regs[EAX], v.regs[EBX] = 0x1111_1111, 0x5555_0000 | FREE | rpl
     v.eflags = 2 if visible(effect, access, cpl, rpl) else 2 | ZF

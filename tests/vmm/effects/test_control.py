@@ -52,6 +52,17 @@ def test_cr0_keeps_its_defined_bits_and_et(value: int) -> None:
         assert v.cr0 == value & 0xE005_003F | 0x10
 
 
+@pytest.mark.parametrize("bit", range(32))
+def test_each_bit_of_cr0(bit: int) -> None:
+    v = world()
+    v.regs[EAX] = 1 << bit | PE | (CD if bit == 29 else 0)
+    perform(v, "mov cr,r", "0f 22 c0")
+    assert v.cr0 == v.regs[EAX] & 0xE005_003F | 0x10
+    v = world()
+    v.regs[EAX] = PG | 1 << bit if bit else PG
+    assert fault_of(v, "mov cr,r", "0f 22 c0") == (GP, 0)
+
+
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("bit", range(32))
 def test_cr4_has_the_bits_of_the_model_features(name: str, bit: int) -> None:

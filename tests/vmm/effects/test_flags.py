@@ -50,6 +50,8 @@ def test_a_16_bit_stack_moves_sp_alone_and_wraps() -> None:
     assert v.get(0x8000 + 0xFFFC, 1) == [2]
     perform(v, "popf", "9d")
     assert v.regs[ESP] == 0x1234_0000
+    perform(v, "popf", "9d")
+    assert v.regs[ESP] == 0x1234_0004
 
 
 @given(words, words, rings, st.integers(0, 3), st.booleans())

@@ -25,7 +25,7 @@ def test_an_effect_has_a_row(name: str) -> None:
 
 
 def test_a_disputed_instruction_is_a_verdict() -> None:
-    with pytest.raises(Unsupported, match="the instruction 0f 0b, which the engine decodes differently at guest"):
+    with pytest.raises(Unsupported, match="the instruction 0f 0b, which the engine decodes differently"):
         perform(world(), "disputed", "0f 0b")
 
 

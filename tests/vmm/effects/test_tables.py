@@ -115,9 +115,9 @@ def test_smsw_gives_all_of_cr0_to_a_32_bit_register() -> None:
 
 def test_lldt_loads_and_a_null_selector_leaves_no_ldt() -> None:
     v = world()
-    v.regs[EBX] = 0xABCD_0000 | LDT_SELECTOR
+    v.regs[EBX] = 0xABCD_0000 | LDT_SELECTOR | 3
     perform(v, "lldt", "0f 00 d3")
-    assert v.segments[LDTR] == (LDT_SELECTOR, LDT, 0x3F, 0x8200)
+    assert v.segments[LDTR] == (LDT_SELECTOR | 3, LDT, 0x3F, 0x8200)
     v.regs[EBX] = 3
     perform(v, "lldt", "0f 00 d3")
     assert v.segments[LDTR] == (3, 0, 0, 0)

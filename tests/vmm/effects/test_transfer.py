@@ -15,7 +15,9 @@ from fake_vcpu import (
     ESI,
     ESP,
     FREE,
+    LDT,
     LDT_SELECTOR,
+    LDTR,
     SS,
     STACK0,
     STACK1,
@@ -178,6 +180,15 @@ def test_a_gate_to_an_inner_ring_copies_the_parameters(
     assert v.get(v.regs[ESP], 4 + count, size=size) == frame
 
 
+def test_a_gate_may_lead_into_the_ldt() -> None:
+    v = world(3)
+    v.segments[LDTR] = hidden(v, LDT_SELECTOR)
+    v.put(LDT + 0x10, descriptor(0, 0xF_FFFF, 0x9A), size=8)
+    v.set_descriptor(FREE, gate(0x14, TARGET, 0xEC))
+    perform(v, "call far", call_code(FREE))
+    assert (v.cpl, v.segments[CS].selector) == (0, 0x14)
+
+
 def test_a_gate_to_conforming_code_keeps_the_ring() -> None:
     v = world(3)
     v.set_descriptor(FREE, gate(CONFORMING0, TARGET, 0xEC))
@@ -208,8 +219,9 @@ def test_the_gate_must_be_open_to_cpl_and_rpl(effect: str, code: type, cpl: int,
 @pytest.mark.parametrize(("effect", "code"), [("jmp far", jump_code), ("call far", call_code)])
 @pytest.mark.parametrize(
     ("selector", "access", "fault"),
-    [(0, 0, (GP, 0)), (0x4000, 0, (GP, 0x4000)), (DATA0, 0, (GP, DATA0)), (FREE + 8, 0x1B, (NP, FREE + 8)),
-     (FREE + 8, 0xFB, (GP, FREE + 8)), (LDT_SELECTOR, 0, (GP, LDT_SELECTOR))],
+    [(0, 0, (GP, 0)), (4, 0, (GP, 4)), (0x4000, 0, (GP, 0x4000)), (DATA0, 0, (GP, DATA0)),
+     (FREE + 8, 0x1B, (NP, FREE + 8)), (FREE + 8, 0xFB, (GP, FREE + 8)),
+     (LDT_SELECTOR, 0, (GP, LDT_SELECTOR))],
 )  # fmt: skip
 def test_a_gate_that_leads_nowhere(
     effect: str, code: type, selector: int, access: int, fault: tuple[int, int]
