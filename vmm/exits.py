@@ -211,7 +211,7 @@ class Exits:
             if verdict is Verdict.SAFE:
                 return
             self.engine.remove_blocks(linear, linear + size)
-            self.engine.restart_at(linear - self.words[self.cs_base_word] & MASK)
+            self.engine.stop()
             self._refuse_endless(linear, size)
         except BaseException as error:
             self.fail(error)

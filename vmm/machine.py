@@ -104,7 +104,7 @@ class Machine:
     def _build_processor(self, cpu: str, exit_map: bool) -> None:
         native = self.policy == "native"
         memory = self._guest_memory
-        self._engine = engine = UnicornEngine(memory.map, FRAMES)
+        self._engine = engine = UnicornEngine(memory.map, FRAMES, isinstance(self.clock, CountedClock), cpu)
         engine.map_mmio(OPEN_BUS, PAGE, lambda _offset, size: (1 << 8 * size) - 1, lambda _offset, _size, _value: None)
         mmu = Mmu(memory)
         self.vcpu = vcpu = (NativeVcpu if native else Vcpu)(

@@ -27,6 +27,8 @@ PROT_READ, PROT_WRITE, PROT_EXEC = unicorn.UC_PROT_READ, unicorn.UC_PROT_WRITE, 
 RUN_OK, RUN_REFUSED = unicorn.UC_ERR_OK, unicorn.UC_ERR_EXCEPTION
 RUN_INVALID = unicorn.UC_ERR_INSN_INVALID
 
+_CPU_MODELS = {"486": x86.UC_CPU_X86_486, "pentium": x86.UC_CPU_X86_PENTIUM}  # the others: QEMU32, as our default model
+
 _WRITE = 1 << 30
 _TLB_FLUSH = unicorn.UC_CTL_TLB_FLUSH | _WRITE
 _TB_FLUSH = unicorn.UC_CTL_TB_FLUSH | _WRITE
@@ -67,9 +69,10 @@ class UnicornEngine:
     `ram` must outlive the engine. `area` is the live processor state.
     """
 
-    def __init__(self, ram: mmap.mmap, frames: int) -> None:
+    def __init__(self, ram: mmap.mmap, frames: int, counted: bool = False, cpu: str = "default") -> None:
         learned = _learned()
         self._uc = unicorn.Uc(unicorn.UC_ARCH_X86, unicorn.UC_MODE_32)
+        self._uc.ctl_set_cpu_model(_CPU_MODELS.get(cpu, x86.UC_CPU_X86_QEMU32))
         self._handle = self._uc._uch
         self._keep: list[object] = []
         self._block_bootstrap()
@@ -84,7 +87,8 @@ class UnicornEngine:
         self._fault = ctypes.c_uint64.from_address(handle_of(self._uc) + learned.fault_address)
         self._counter = ctypes.c_uint64.from_address(handle_of(self._uc) + learned.counter)
         self._budget = 0
-        ctypes.c_ubyte.from_address(handle_of(self._uc) + learned.no_mid_block_stop).value = 1
+        # Budgets end inside blocks, and only where the counting hook says so; other stops must wait for a block's end.
+        ctypes.c_ubyte.from_address(handle_of(self._uc) + learned.no_mid_block_stop).value = not counted
 
     def _image(self, learned: Learned) -> memoryview:
         pointer = ctypes.c_uint64.from_address(handle_of(self._uc) + learned.cpu_pointer).value
@@ -162,10 +166,6 @@ class UnicornEngine:
     def stop(self) -> None:
         """End `run` at the next block boundary; may be called from any thread and from callbacks."""
         uclib.uc_emu_stop(self._handle)
-
-    def restart_at(self, eip: int) -> None:
-        """From a callback: abandon the block at hand and go on at `eip`."""
-        self._uc.reg_write(x86.UC_X86_REG_EIP, eip)
 
     @property
     def fault_address(self) -> int:
