@@ -114,11 +114,11 @@ class PageScan:
         patch.enable(self.shown)
 
     def check(self, start: int, end: int, tail: Tail) -> Checked:
-        """Walk a translated block from its true `start` to `end` (both page offsets; `end` may lie on the next page)."""
+        """Walk a translated block from its true `start` to `end`, page offsets; `end` may lie on the next page."""
         last = offset = start
         while offset < end and offset < PAGE:
             length = self.lengths[offset]
-            if length == UNKNOWN or length == CROSSING:
+            if length == UNKNOWN or length == CROSSING:  # noqa: SIM109 (a tuple takes time here)
                 verdict, length = self._check_new(offset, end, tail)
                 if verdict is not Verdict.SAFE:
                     return Checked(verdict, offset)

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from patcher.catalogue import SensitiveInsn
-
 from patcher.patch import Tactic
 from patcher.scan import Checked, PageScan, Verdict
 from patcher.tactic import Closing, closer
+from vmm.action import Action
 from vmm.memory import GuestMemory
 
 PAGE = 4096
@@ -37,7 +37,7 @@ class CodePage:
     frame: int
     shown: memoryview
     scan: PageScan
-    actions: dict[int, object] = field(default_factory=dict)
+    actions: dict[int, Action] = field(default_factory=dict)
 
 
 class OutOfFrames(Exception):
@@ -60,7 +60,8 @@ class CodePages:
         self.fetched: dict[int, CodePage] = {}  # linear page (| 1 << 20 in ring 3) -> page, since the last flush
         self.writable: set[int] = set()  # guest-physical pages that the engine may hold as writable
         self.scanned = self.checked = self.vetoed = self.dropped = 0
-        memory.on_write = self.drop
+        self.watched: dict[int, list[CodePage]] = {}  # guest-physical page -> its code pages
+        memory.watched, memory.on_write = self.watched, self.drop
 
     def get(self, ppn: int, view: View) -> CodePage:
         """The code page for (ppn, view), made if need be. Raises OutOfFrames."""
@@ -77,13 +78,13 @@ class CodePages:
         closes = _CLOSERS[view.closing] if view.closing else _nothing
         page = CodePage(ppn, view, frame, shown, PageScan(original, shown, view.bits, closes))
         self.pages[ppn, view] = page
-        self.memory.watched.setdefault(ppn, []).append(page)
+        self.watched.setdefault(ppn, []).append(page)
         self.scanned += 1
         return page
 
     def drop(self, ppn: int) -> None:
         """The page's content changes: no code page of it survives."""
-        for page in self.memory.watched.pop(ppn, ()):
+        for page in self.watched.pop(ppn, ()):
             del self.pages[page.ppn, page.view]
             self.dropped += 1
         self.forget()
@@ -91,7 +92,7 @@ class CodePages:
     def recycle(self) -> None:
         """Start over with all frames; the caller has thrown away every translation."""
         self.pages.clear()
-        self.memory.watched.clear()
+        self.watched.clear()
         self.used = 0
         self.forget()
 

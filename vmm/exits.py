@@ -10,11 +10,11 @@ from collections.abc import Callable
 
 from patcher.catalogue import SensitiveInsn, classify
 from patcher.catalogue.invalid import DISPUTED, UNDECODABLE
-
 from patcher.scan import Verdict
 from patcher.x86.decode import Truncated, decode
 from patcher.x86.exceptions import BP, DB, GP, UD, WITH_ERROR_CODE, GuestFault
 from patcher.x86.insn import Insn
+from vmm.action import Action
 from vmm.code_pages import PAGE, CodePage, CodePages
 from vmm.effects import EFFECTS
 from vmm.engine.unicorn_engine import UnicornEngine
@@ -30,15 +30,6 @@ _STILL_TRAPPING = frozenset({"cli", "sti"})
 
 class Unsettled(VmmError):
     """A block that patching cannot make safe to run, or a trap that belongs to no instruction."""
-
-
-class Action:
-    """What happens at one site; `count` exits so far."""
-
-    __slots__ = ("count", "effect", "insn", "row")
-
-    def __init__(self, effect: Callable[[Vcpu, Insn], None], insn: Insn, row: SensitiveInsn) -> None:
-        self.effect, self.insn, self.row, self.count = effect, insn, row, 0
 
 
 class Exits:

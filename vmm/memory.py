@@ -7,7 +7,7 @@ pass through the engine: `on_write` is called with the page number before a byte
 """
 
 import mmap
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 PAGE = 4096
 MIB = 1 << 20
@@ -28,7 +28,7 @@ class GuestMemory:
         self.bytes = memoryview(self.map)
         self.words = self.bytes.cast("I")
         self.pages = size // PAGE
-        self.watched: dict[int, object] = {}
+        self.watched: Container[int] = ()
         self.on_write: Callable[[int], None] = _nobody
 
     def read(self, gpa: int, size: int) -> int:

@@ -23,7 +23,7 @@ EAX, ECX, EDX, EBX = range(4)
 class NativeVcpu(Vcpu):
     """The engine's own processor, seen through the interface of a virtual one."""
 
-    @property  # type: ignore[override]
+    @property
     def cpl(self) -> int:
         return self.area.engine_cpl
 
@@ -63,7 +63,7 @@ class NativeVcpu(Vcpu):
     def open_window(self, waiting: bool) -> None:
         """Nothing traps when the guest sets IF: the run loop looks again soon."""
 
-    @property  # type: ignore[override]
+    @property
     def gdtr(self) -> TableRegister:
         return TableRegister(*self.area.table(GDTR))
 
@@ -71,7 +71,7 @@ class NativeVcpu(Vcpu):
     def gdtr(self, value: TableRegister) -> None:
         self.area.load_table(GDTR, value.base, value.limit)
 
-    @property  # type: ignore[override]
+    @property
     def idtr(self) -> TableRegister:
         return TableRegister(*self.area.table(IDTR))
 
@@ -168,7 +168,7 @@ def hook_machine(engine: UnicornEngine, vcpu: Vcpu, exits: Exits) -> None:
 
     def cpuid() -> int:
         regs = vcpu.regs
-        regs[EAX], regs[EBX], regs[ECX], regs[EDX] = vcpu.model.cpuid(regs[EAX], regs[ECX])  # type: ignore[attr-defined]
+        regs[EAX], regs[EBX], regs[ECX], regs[EDX] = vcpu.model.cpuid(regs[EAX], regs[ECX])
         return 1
 
     def rdtsc() -> int:

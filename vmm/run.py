@@ -157,9 +157,7 @@ class Run:
             self.ticker.start()
         try:
             while self.ending is None:
-                self._service(limits)
-                if self.ending is None and not (self.vcpu.halted and self._rest()):
-                    self._enter()
+                self._turn(limits)
         except TripleFault as fault:
             self.ending = Ending(ExitReason.TRIPLE_FAULT, str(fault))
         except Unsupported as verdict:
@@ -169,6 +167,12 @@ class Run:
         finally:
             self.ticker.close()
         return self.ending
+
+    def _turn(self, limits: Limits) -> None:
+        """See to what is due, then run the engine or rest."""
+        self._service(limits)
+        if self.ending is None and not (self.vcpu.halted and self._rest()):
+            self._enter()
 
     def _service(self, limits: Limits) -> None:
         """What is due between two runs of the engine."""
@@ -195,14 +199,18 @@ class Run:
         if not vcpu.halted:
             return False
         if not vcpu.interrupt_flag:
-            self.end(Ending(ExitReason.HALTED, f"The guest halted with interrupts off at guest address {vcpu.eip:#010x}."))
+            self._end_halted("with interrupts off {}")
         elif self.timers.next_deadline() is None and not self.wakeable():
-            self.end(Ending(ExitReason.HALTED, f"The guest halted at guest address {vcpu.eip:#010x} and nothing can wake it."))
+            self._end_halted("{} and nothing can wake it")
         elif self.counted:
             self._skip()
         else:
             self.ticker.wait(self._seconds_left())
         return True
+
+    def _end_halted(self, how: str) -> None:
+        where = f"at guest address {self.vcpu.eip:#010x}"
+        self.end(Ending(ExitReason.HALTED, f"The guest halted {how.format(where)}."))
 
     def _skip(self) -> None:
         """Counted time passes at once while the processor is halted."""
@@ -211,7 +219,7 @@ class Run:
 
     def _enter(self) -> None:
         """One run of the engine and what it left for us."""
-        exits, fills = self.exits, self.fills
+        exits = self.exits
         if self.ticker.due:
             return
         before = time.perf_counter()
@@ -262,7 +270,8 @@ class Run:
             fills.code.drop(ppn)
             self.begin_step(ppn)
         elif fault is None:
-            raise VmmError(f"The engine was refused an access at guest address {self.vcpu.eip:#010x} that nobody refused.")
+            where = f"at guest address {self.vcpu.eip:#010x}"
+            raise VmmError(f"The engine was refused an access {where} that nobody refused.")
         elif self._before_crossing(fault):
             self.begin_step()
         else:

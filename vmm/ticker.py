@@ -70,12 +70,15 @@ class Ticker:
         poll = self._next_poll - time.monotonic()
         return max(0.0, poll if left is None else min(left, poll))
 
+    def _ended(self) -> bool:
+        return self._closing
+
     def _run(self) -> None:
         with self._changed:
-            while not self._closing:
+            while not self._ended():
                 timeout = self._timeout()
                 notified = self._changed.wait(timeout) if timeout and not self._kicked else False
-                if self._closing:
+                if self._ended():
                     return
                 if not notified or self._kicked:
                     self._kicked = False

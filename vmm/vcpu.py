@@ -7,8 +7,11 @@ engine's own; IOPL, the control registers and the system tables are virtual. `Ri
 
 from typing import Protocol
 
+from patcher.x86.insn import Insn
 from patcher.x86.paging import CR0_PG
 from patcher.x86.segment import Segment, TableRegister
+from vmm.clock import Clock
+from vmm.cpu_model import CpuModel
 from vmm.engine.state_area import CS, LDTR, StateArea
 from vmm.mmu import Mmu
 
@@ -34,7 +37,7 @@ class Tlb(Protocol):
 class Vcpu:
     """Guest state. Effects change it through these members only; none of them checks what the guest may do."""
 
-    def __init__(self, area: StateArea, mem: Mmu, bus: Ports, model: object, clock: object, fast: bool) -> None:
+    def __init__(self, area: StateArea, mem: Mmu, bus: Ports, model: CpuModel, clock: Clock, fast: bool) -> None:
         self.area = area
         self.regs = area.regs
         self.mem = mem
@@ -95,7 +98,7 @@ class Vcpu:
     def interrupt_flag(self) -> bool:
         return bool(self.area.control_flags & IF)
 
-    def advance(self, insn: "HasLength") -> None:
+    def advance(self, insn: Insn) -> None:
         """Step over the instruction that an effect has completed."""
         area = self.area
         eip = area.words[area.eip_word] + len(insn.raw)
@@ -177,14 +180,7 @@ class Vcpu:
 
     def tsc(self) -> int:
         """The time-stamp counter: one count a nanosecond of virtual time, plus what the guest wrote to it."""
-        return (self.clock.now() + self.msrs.get(0x10, 0)) & 0xFFFF_FFFF_FFFF_FFFF  # type: ignore[attr-defined]
-
-
-class HasLength(Protocol):
-    """An instruction, as far as stepping over it goes."""
-
-    raw: bytes
-    bits: int
+        return (self.clock.now() + self.msrs.get(0x10, 0)) & 0xFFFF_FFFF_FFFF_FFFF
 
 
 class _NoTlb:

@@ -62,7 +62,7 @@ def _fault(linear: int, access: Access, nx: bool, present: bool, reserved: bool 
 
 
 def _allowed(mode: Mode, access: Access, writable: bool, user: bool, nx: bool) -> bool:
-    if access.user and not user or access.fetch and nx:
+    if (access.user and not user) or (access.fetch and nx):
         return False
     return not access.write or writable or not (access.user or mode.wp)
 

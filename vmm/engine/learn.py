@@ -110,7 +110,7 @@ class _Probe:
         uc = self.uc
         eip = self._written(words, "EIP", lambda v: uc.reg_write(x86.UC_X86_REG_EIP, v), 0x0BAD_1234, 0x0BAD_4321)
         cr2 = self._written(words, "CR2", lambda v: uc.reg_write(x86.UC_X86_REG_CR2, v), 0x0CAF_1234, 0x0CAF_4321)
-        gdt = self._written(words, "GDTR", lambda v: uc.reg_write(x86.UC_X86_REG_GDTR, (0, v, 0, 0)), 0x0DAD_0, 0x0FAD_0)
+        gdt = self._written(words, "GDTR", lambda v: uc.reg_write(x86.UC_X86_REG_GDTR, (0, v, 0, 0)), 0xDAD0, 0xFAD0)
         eflags, cc_src, df = self._find_flags(words)
         hflags = self._find_hflags(words)
         old, error = self._find_exception(words)

@@ -40,7 +40,7 @@ class StateArea:
     engine the flags are always held as they stand.
     """
 
-    __slots__ = (
+    __slots__ = (  # noqa: RUF023 (public ones first)
         "words", "regs", "running", "layout", "lazy_flags", "eip_word", "cs_base_word",
         "_eflags", "_cc_src", "_cc_op", "_df", "_hflags", "_segments", "_cr", "_in_flight", "_error_code",
     )  # fmt: skip

@@ -96,7 +96,7 @@ class UnicornEngine:
         return memoryview(image)
 
     def _block_bootstrap(self) -> None:
-        """Two blocks before anything else: the block callback is blind until the engine has gone from one to another."""
+        """Two blocks at first: the block callback is blind until the engine has gone from one to another."""
         self._uc.mem_map(0, PAGE)
         self._uc.mem_write(0, b"\xeb\x00\x90")
         self._uc.emu_start(0, 3)
@@ -128,7 +128,7 @@ class UnicornEngine:
         )
 
     def hook_instruction(self, instruction: str, callback: Callable[..., int | None]) -> None:
-        """Have `callback` run for "in" (port, size), "out" (port, size, value), "cpuid" or "rdtsc" (): native runs only.
+        """Have `callback` run for "in" (port, size), "out" (port, size, value), "cpuid" or "rdtsc" (): for native runs.
 
         A callback for cpuid or rdtsc returns 1 to say that it has done the instruction's work.
         """
