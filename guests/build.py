@@ -42,7 +42,12 @@ class BuildError(Exception):
 
 def source(name: str) -> str:
     """The whole text of a guest: includes in place, each file once, comments dropped, spelling checked."""
-    text = "\n".join(_expand(FOLDER / name / "guest.s", set())) + "\n"
+    return expand(_included(FOLDER / name / "guest.s"), name)
+
+
+def expand(given: str, name: str) -> str:
+    """The same for a text that is no file: `name` is what errors call it."""
+    text = "\n".join(_expand(given, f"{name}/guest.s", set())) + "\n"
     for body in re.findall(r"\.rept\b(.*?)\.endr", text, re.DOTALL):
         if re.search(r"\$\d", body):
             raise BuildError(
@@ -54,9 +59,14 @@ def source(name: str) -> str:
 @cache
 def build(name: str) -> bytes:
     """The bootable image of the guest `name`."""
+    return image(source(name), name)
+
+
+def image(text: str, name: str) -> bytes:
+    """The bootable image of an expanded text."""
     from patcher.assembler import assemble  # loads Keystone
 
-    code = assemble(source(name), ENTRY, 32)
+    code = assemble(text, ENTRY, 32)
     if not code:
         raise BuildError(f"guest {name}: the assembler gave no code and no reason")
     end = ENTRY + len(code)
@@ -71,18 +81,22 @@ def multiboot_header(load_end: int) -> bytes:
     return struct.pack("<8I", _MAGIC, _ADDRESS_FIELDS, checksum, BASE, BASE, load_end, BSS_END, ENTRY)
 
 
-def _expand(path: Path, seen: set[Path]) -> list[str]:
-    if not path.is_file():
-        raise BuildError(f"there is no guest source {path.name} in {path.parent.name}")
+def _expand(text: str, where: str, seen: set[Path]) -> list[str]:
     lines: list[str] = []
-    for number, line in enumerate(path.read_text(encoding="ascii").splitlines(), 1):
+    for number, line in enumerate(text.splitlines(), 1):
         include = _INCLUDE.match(line)
         if include is None:
-            lines.append(checked(line, f"{path.parent.name}/{path.name}:{number}"))
+            lines.append(checked(line, f"{where}:{number}"))
         elif (target := FOLDER / "include" / include[1]) not in seen:
             seen.add(target)
-            lines += _expand(target, seen)
+            lines += _expand(_included(target), f"include/{target.name}", seen)
     return lines
+
+
+def _included(path: Path) -> str:
+    if not path.is_file():
+        raise BuildError(f"there is no guest source {path.name} in {path.parent.name}")
+    return path.read_text(encoding="ascii")
 
 
 def checked(line: str, where: str) -> str:
