@@ -11,6 +11,10 @@ class VmmError(Exception):
     """The monitor cannot do what was asked; the message is a sentence for the user."""
 
 
+class BootError(VmmError):
+    """An image, or what is to be loaded with it, that cannot be booted (exit status 66)."""
+
+
 class Unsupported(VmmError):
     """A verdict: the guest reached a feature that the monitor does not have (exit status 84).
 

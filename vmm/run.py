@@ -21,6 +21,7 @@ from vmm.ticker import Ticker
 from vmm.vcpu import TF, Vcpu
 
 SECOND = 1_000_000_000
+PATIENCE, MOST_PATIENCE = 0.0001, 0.002  # seconds between two looks whether IF is set
 SLICE = 20_000  # instructions between two looks at the clock in a counted run
 
 
@@ -53,7 +54,7 @@ class Run:
         self.seconds_engine = 0.0
         self.ticker = Ticker(engine.stop, self._seconds_left)
         self._guest_tf = False
-        exits.pending = self._pending
+        self._patience = PATIENCE
         exits.page_at = fills.page_at
         exits.attention = self.attend
         timers.on_earlier = self.ticker.rearm
@@ -65,6 +66,7 @@ class Run:
         """End the run as soon as the current instruction is done."""
         if self.ending is None:
             self.ending = ending
+        self.exits.work = True
         self.engine.stop()
 
     def interrupt(self) -> None:
@@ -82,9 +84,6 @@ class Run:
 
     # --- interrupts
 
-    def _pending(self) -> bool:
-        return self.pics.pending or self.vcpu.halted or self.ending is not None
-
     def attend(self) -> None:
         """Between two guest instructions: deliver an interrupt, or see to it that we are called when it can be."""
         vcpu = self.vcpu
@@ -99,8 +98,8 @@ class Run:
 
     def _interrupt(self) -> None:
         vcpu = self.vcpu
-        if not vcpu.interrupt_flag:
-            vcpu.open_window(True)
+        if not vcpu.interrupt_flag or not self.exits.leave_stub():
+            self._look_again()
         elif self._inhibited():
             if self.exits.on_step is None:
                 self.begin_step()
@@ -109,7 +108,12 @@ class Run:
             vector = self.pics.acknowledge()
             self.exits.interrupts[vector] += 1
             inject(vcpu, vector, external=True)
-            vcpu.open_window(self.pics.pending)
+            self._patience = PATIENCE
+
+    def _look_again(self) -> None:
+        """The guest holds interrupts off, and sets IF without our knowing: look again soon, then less often."""
+        self.ticker.soon(self._patience)
+        self._patience = min(2 * self._patience, MOST_PATIENCE)
 
     def _inhibited(self) -> bool:
         vcpu = self.vcpu
@@ -122,7 +126,10 @@ class Run:
         vcpu, exits = self.vcpu, self.exits
         insn, row = exits.identify(vcpu.eip + vcpu.area.words[vcpu.area.cs_base_word] & MASK, self._bits())
         if row is not None:
-            EFFECTS[row.effect](vcpu, insn)
+            try:
+                EFFECTS[row.effect](vcpu, insn)
+            except GuestFault as fault:
+                exits.deliver(fault)
             return
         self._guest_tf = bool(vcpu.area.control_flags & TF)
         vcpu.area.control_flags |= TF
@@ -152,7 +159,7 @@ class Run:
 
     def run(self, limits: Limits) -> Ending:
         """Run until the guest, a limit or a verdict ends it. KeyboardInterrupt passes through."""
-        self.ending = None
+        self.ending, self.exits.work = None, False
         if not self.counted:
             self.ticker.start()
         try:
@@ -262,9 +269,15 @@ class Run:
         fills = self.fills
         fault, fills.refused = fills.refused, None
         ppn, fills.code_write = fills.code_write, None
-        if fills.out_of_frames:
+        if not self.exits.leave_stub():
+            raise VmmError(f"An access was refused half way through a stub at guest address {self.vcpu.eip:#010x}.")
+        if fills.stub_lost:
+            fills.stub_lost = False
+            fills.stubs.reset()
+        elif fills.out_of_frames:
             fills.out_of_frames = False
             self.engine.flush_blocks()
+            fills.stubs.clear()
             fills.code.recycle()
         elif ppn is not None:
             fills.code.drop(ppn)

@@ -4,7 +4,7 @@
     state = vmm.boot.load(kernel, "kernel.elf", ram, BootOptions(append="console=ttyS0"))
 
 One file a protocol: a module here that holds a `PROTOCOL` is one. Which protocol boots a file is told by the
-file's contents. Whatever the file is, the outcome is a `BootState` or a `VmmError` whose text is a sentence
+file's contents. Whatever the file is, the outcome is a `BootState` or a `BootError` whose text is a sentence
 that names the file; memory is bounded by the file's size and the guest's RAM.
 """
 
@@ -19,7 +19,7 @@ from vmm.boot.files import MissingFile, read_file, unpacked
 from vmm.boot.placement import Placement, size_text
 from vmm.boot.protocol import Protocol
 from vmm.boot.state import DEFAULTS, BootOptions, BootState, Module
-from vmm.errors import VmmError
+from vmm.errors import BootError
 
 __all__ = [
     "BootOptions",
@@ -27,6 +27,7 @@ __all__ = [
     "MissingFile",
     "Module",
     "Protocol",
+    "check_memory",
     "detect",
     "load",
     "protocols",
@@ -54,7 +55,7 @@ def protocols() -> tuple[Protocol, ...]:
         if not isinstance(protocol, Protocol):
             continue
         if protocol.name in found:
-            raise VmmError(f"Two modules of {__name__} claim the boot protocol {protocol.name}.")
+            raise BootError(f"Two modules of {__name__} claim the boot protocol {protocol.name}.")
         found[protocol.name] = protocol
     return tuple(sorted(found.values(), key=lambda protocol: protocol.rank))
 
@@ -64,7 +65,7 @@ def detect(kernel: bytes, options: BootOptions = DEFAULTS, name: str = "the kern
     for protocol in protocols():
         if protocol.matches(kernel, options):
             return protocol
-    raise VmmError(f"{name} {_reason(kernel)}.")
+    raise BootError(f"{name} {_reason(kernel)}.")
 
 
 def _reason(kernel: bytes) -> str:
@@ -78,18 +79,23 @@ def _reason(kernel: bytes) -> str:
     return "is no Multiboot, Linux or ELF kernel; a flat binary needs an address to be loaded at"
 
 
-def load(kernel: bytes, name: str, ram: memoryview, options: BootOptions = DEFAULTS) -> BootState:
-    """Put a kernel and all it asks for into guest RAM, which must be zero where nobody wrote yet."""
-    size = len(ram) if options.memory is None else options.memory
-    if not layout.SMALLEST_RAM <= size <= min(len(ram), layout.LARGEST_RAM):
-        raise VmmError(
+def check_memory(size: int, name: str, limit: int = layout.LARGEST_RAM) -> None:
+    """Refuse a machine in whose RAM nothing can be booted."""
+    if not layout.SMALLEST_RAM <= size <= min(limit, layout.LARGEST_RAM):
+        raise BootError(
             f"A machine with {size_text(size)} of RAM cannot boot {name}: "
             f"{size_text(layout.SMALLEST_RAM)} to {size_text(layout.LARGEST_RAM)} are possible."
         )
+
+
+def load(kernel: bytes, name: str, ram: memoryview, options: BootOptions = DEFAULTS) -> BootState:
+    """Put a kernel and all it asks for into guest RAM, which must be zero where nobody wrote yet."""
+    size = len(ram) if options.memory is None else options.memory
+    check_memory(size, name, len(ram))
     kernel = unpacked(kernel, name, size)
     protocol = detect(kernel, options, name)
     write_bios_data(ram)
     try:
         return protocol.load(kernel, name, Placement(ram, size), options)
     except PatcherError as error:
-        raise VmmError(str(error)) from error
+        raise BootError(str(error)) from error

@@ -7,7 +7,7 @@ from vmm.boot.descriptors import place_gdt, place_stack
 from vmm.boot.placement import Placement
 from vmm.boot.protocol import Protocol, place_image
 from vmm.boot.state import BootOptions, BootState
-from vmm.errors import VmmError
+from vmm.errors import BootError
 
 CODE, DATA = 0x08, 0x10
 
@@ -16,9 +16,9 @@ def load_elf(kernel: bytes, name: str, place: Placement) -> Image:
     """Read and place an ELF file that a 32-bit processor can enter; its `load_entry` is where."""
     image = read_elf(kernel, name, symbols=False)
     if image.mode != 32:
-        raise VmmError(f"{name} is an ELF file for x86-64; only 32-bit kernels can be booted.")
+        raise BootError(f"{name} is an ELF file for x86-64; only 32-bit kernels can be booted.")
     if image.segment_at(image.entry) is None:
-        raise VmmError(f"The entry point {image.entry:#010x} of {name} is outside everything that it loads.")
+        raise BootError(f"The entry point {image.entry:#010x} of {name} is outside everything that it loads.")
     place_image(image, place)
     return image
 
@@ -39,7 +39,7 @@ def refuse_initrd(name: str, protocol: str, options: BootOptions) -> None:
         (options.modules, "modules"),
     ):
         if given:
-            raise VmmError(f"{name} is booted as {protocol}, which knows no {what}.")
+            raise BootError(f"{name} is booted as {protocol}, which knows no {what}.")
 
 
 PROTOCOL = Protocol("elf", 30, lambda kernel, options: kernel.startswith(MAGIC), _load)

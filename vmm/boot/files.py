@@ -6,12 +6,12 @@ from pathlib import Path
 
 from vmm.boot.placement import size_text
 from vmm.boot.state import Module
-from vmm.errors import VmmError
+from vmm.errors import BootError
 
 GZIP = b"\x1f\x8b\x08"
 
 
-class MissingFile(VmmError):
+class MissingFile(BootError):
     """A file that is named and cannot be read (exit status 66)."""
 
 
@@ -23,7 +23,7 @@ def read_file(path: str | Path, limit: int) -> bytes:
     except OSError as error:
         raise MissingFile(f"{path} cannot be read: {error.strerror}.") from error
     if len(data) > limit:
-        raise VmmError(f"{path} does not fit into the guest's {size_text(limit)} of RAM.")
+        raise BootError(f"{path} does not fit into the guest's {size_text(limit)} of RAM.")
     return data
 
 
@@ -38,11 +38,11 @@ def unpacked(data: bytes, name: str, limit: int) -> bytes:
     try:
         plain = inflate.decompress(data, limit + 1)
     except zlib.error as error:
-        raise VmmError(f"{name} is a damaged gzip file ({error}).") from error
+        raise BootError(f"{name} is a damaged gzip file ({error}).") from error
     if len(plain) > limit:
-        raise VmmError(f"{name} does not fit into the guest's {size_text(limit)} of RAM when unpacked.")
+        raise BootError(f"{name} does not fit into the guest's {size_text(limit)} of RAM when unpacked.")
     if not inflate.eof:
-        raise VmmError(f"{name} is a truncated gzip file.")
+        raise BootError(f"{name} is a truncated gzip file.")
     return plain
 
 

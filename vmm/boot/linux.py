@@ -16,7 +16,7 @@ from vmm.boot.memory_map import high_kib, memory_map
 from vmm.boot.placement import Placement, size_text
 from vmm.boot.protocol import Protocol
 from vmm.boot.state import BootOptions, BootState
-from vmm.errors import VmmError
+from vmm.errors import BootError
 
 BOOT_CS, BOOT_DS = 0x10, 0x18
 ZERO_PAGE_SIZE = 4096
@@ -35,7 +35,7 @@ RAMDISK_IMAGE, RAMDISK_SIZE, CMD_LINE_PTR = 0x218, 0x21C, 0x228
 def _load(kernel: bytes, name: str, place: Placement, options: BootOptions) -> BootState:
     setup = read_setup(kernel, name)
     if options.modules:
-        raise VmmError(f"{name} is booted as Linux, which knows no modules, only an initial RAM disk.")
+        raise BootError(f"{name} is booted as Linux, which knows no modules, only an initial RAM disk.")
     start = _place_kernel(kernel, setup, name, place)
     command = _place_command_line(setup, name, place, options.append)
     ramdisk = _place_initrd(setup, name, place, options.initrd)
@@ -56,7 +56,7 @@ def _place_kernel(kernel: bytes, setup: SetupHeader, name: str, place: Placement
     run = max(setup.pref_address, start) if setup.relocatable else setup.pref_address or start
     end = run + setup.init_size
     if end > place.size:
-        raise VmmError(
+        raise BootError(
             f"{name} needs {-(-end // layout.MIB)} MiB of RAM to unpack itself, "
             f"and the guest has {size_text(place.size)}."
         )
@@ -68,7 +68,7 @@ def _place_kernel(kernel: bytes, setup: SetupHeader, name: str, place: Placement
 def _place_command_line(setup: SetupHeader, name: str, place: Placement, text: str) -> int:
     line = text.encode("utf-8", "surrogateescape")
     if len(line) > setup.cmdline_size:
-        raise VmmError(f"The command line has {len(line)} bytes, and {name} takes {setup.cmdline_size}.")
+        raise BootError(f"The command line has {len(line)} bytes, and {name} takes {setup.cmdline_size}.")
     return place.store(line + b"\0", "the command line")
 
 

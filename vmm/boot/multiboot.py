@@ -24,7 +24,7 @@ from vmm.boot.memory_map import high_kib, low_kib, memory_map
 from vmm.boot.placement import Placement
 from vmm.boot.protocol import Protocol, place_image
 from vmm.boot.state import BootOptions, BootState, Module
-from vmm.errors import VmmError
+from vmm.errors import BootError
 
 BOOTLOADER_MAGIC = 0x2BADB002
 LOADER_NAME = "patchvisor"
@@ -41,9 +41,9 @@ EGA_TEXT = 2
 def _load(kernel: bytes, name: str, place: Placement, options: BootOptions) -> BootState:
     header = find_header(kernel, name)
     if header is None:
-        raise VmmError(f"{name} has no Multiboot header.")
+        raise BootError(f"{name} has no Multiboot header.")
     if unknown := header.flags & MUST_UNDERSTAND & ~KNOWN:
-        raise VmmError(
+        raise BootError(
             f"The Multiboot header of {name} demands features {unknown:#06x}, which are not defined."
         )
     entry = _place_kernel(kernel, header, name, place)

@@ -9,7 +9,7 @@ from bisect import bisect_left, insort
 from dataclasses import dataclass
 
 from vmm.boot import layout
-from vmm.errors import VmmError
+from vmm.errors import BootError
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -37,7 +37,7 @@ class Placement:
     def claim(self, start: int, size: int, owner: str) -> None:
         """Take [start, start + size) for `owner`, a phrase such as "program header 1 of kernel.elf"."""
         if start + size > self.size:
-            raise VmmError(
+            raise BootError(
                 f"{_capital(owner)} ({size:#x} bytes at guest-physical {start:#010x}) reaches past "
                 f"the guest's {size_text(self.size)} of RAM."
             )
@@ -47,7 +47,7 @@ class Placement:
         at = bisect_left(self.claims, claim)
         for other in self.claims[max(at - 1, 0) : at + 1]:
             if claim.start < other.end and other.start < claim.end:
-                raise VmmError(
+                raise BootError(
                     f"{_capital(owner)} (guest-physical [{claim.start:#010x}, {claim.end:#010x})) overlaps "
                     f"{other.owner} ([{other.start:#010x}, {other.end:#010x}))."
                 )
@@ -83,7 +83,7 @@ class Placement:
     def _take(self, start: int, size: int, owner: str, window: tuple[int, int]) -> int:
         end = min(window[1], self.size)
         if start < window[0] or start + size > end:
-            raise VmmError(
+            raise BootError(
                 f"There is no room for {owner} ({size:#x} bytes) "
                 f"in guest-physical [{window[0]:#010x}, {end:#010x})."
             )

@@ -19,7 +19,7 @@ class Protocol:
     matches: Callable[[bytes, BootOptions], bool]
     """Whether this protocol boots these file contents; answers for any bytes and raises nothing."""
     load: Callable[[bytes, str, Placement, BootOptions], BootState]
-    """Put a kernel (contents, name) in RAM and say how it starts; `PatcherError` or `VmmError`."""
+    """Put a kernel (contents, name) in RAM and say how it starts; `PatcherError` or `BootError`."""
 
 
 def place_image(image: Image, place: Placement) -> None:

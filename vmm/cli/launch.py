@@ -8,8 +8,6 @@ import click
 
 from vmm.cli.image import Image, file_or_guest, kernel_file
 from vmm.cli.run_options import RunChoices
-from vmm.cli.verdict import NoImage
-from vmm.errors import VmmError
 from vmm.trace import Trace
 
 if TYPE_CHECKING:
@@ -19,20 +17,11 @@ DEFAULT_MEMORY = 32
 
 
 def open_machine(choices: RunChoices, trace: Trace | None) -> "Machine":
-    """The machine, wired and loaded; a context manager that closes it. Raises NoImage and UsageError."""
+    """The machine, wired and loaded; a context manager that closes it. Raises BootError and UsageError."""
     image = chosen_image(choices)
     serial = chosen_serial(choices)
     for option, word in (("-serial", serial), ("-debugcon", choices.debugcon)):
         _check_writable(option, word)
-    try:
-        return _machine(choices, image, serial, trace)
-    except VmmError as error:
-        if type(error) is VmmError:  # boot protocols and readers of files have no class of their own
-            raise NoImage(str(error)) from error
-        raise
-
-
-def _machine(choices: RunChoices, image: Image, serial: str, trace: Trace | None) -> "Machine":
     from vmm.machine import Machine
 
     return Machine(

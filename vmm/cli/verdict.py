@@ -6,12 +6,11 @@ it.
 import errno
 import os
 import sys
-from functools import cache
 
 import click
 
 from patcher.errors import PatcherError
-from vmm.errors import Unsupported, VmmError
+from vmm.errors import BootError, Unsupported, VmmError
 from vmm.limits import BadLimit
 from vmm.report.run_report import ExitReason
 
@@ -22,8 +21,16 @@ OUTPUT_LOST = 74
 TRACEBACK_VARIABLE = "PATCHVISOR_TRACEBACK"
 
 
-class NoImage(VmmError):
+class NoImage(BootError):
     """There is no such image, initrd or guest, or it cannot be read."""
+
+
+_STATUSES = (
+    (BootError, ExitReason.NO_IMAGE.status),
+    (Unsupported, ExitReason.UNSUPPORTED.status),
+    (BadLimit, ExitReason.USAGE.status),
+    (OSError, OUTPUT_LOST),
+)
 
 
 def report_failure(error: Exception) -> int:
@@ -40,21 +47,7 @@ def report_failure(error: Exception) -> int:
 def failure_status(error: Exception) -> int:
     """The exit status that stands for `error`."""
     return next(
-        (status for kind, status in _statuses() if isinstance(error, kind)), ExitReason.INTERNAL.status
-    )
-
-
-@cache
-def _statuses() -> tuple[tuple[type[Exception], int], ...]:
-    """From the particular to the general."""
-    from vmm.boot.files import MissingFile
-
-    return (
-        (MissingFile, ExitReason.NO_IMAGE.status),
-        (NoImage, ExitReason.NO_IMAGE.status),
-        (Unsupported, ExitReason.UNSUPPORTED.status),
-        (BadLimit, ExitReason.USAGE.status),
-        (OSError, OUTPUT_LOST),
+        (status for kind, status in _STATUSES if isinstance(error, kind)), ExitReason.INTERNAL.status
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from patcher.x86.segment import Segment
 from vmm.boot.files import MissingFile
-from vmm.errors import Unsupported, VmmError
+from vmm.errors import BootError, Unsupported, VmmError
 from vmm.report.cpu_dump import CpuDump, TableDump
 from vmm.report.run_report import ExitReason, RunReport, Stats
 
@@ -264,7 +264,7 @@ def test_an_interrupt_that_comes_through_is_status_130(patchvisor, machine, kern
 
 
 def test_an_image_that_cannot_be_booted_is_status_66(patchvisor, machine, kernel) -> None:
-    machine.refusal = VmmError("kernel.bin is empty.")
+    machine.refusal = BootError("kernel.bin is empty.")
     said = patchvisor("run", kernel)
     assert (said.status, said.err) == (66, "patchvisor: kernel.bin is empty.\n")
 
