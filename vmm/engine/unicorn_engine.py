@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Unicorn as the physical processor (this module and its sibling `learn.py` are the only ones that touch it).
+"""Unicorn as the physical processor (only this module and its siblings `learn.py` and `stock.py` touch it).
 
 Everything on the hot path is a bare ctypes call or a callback without the binding in between. The four callbacks get
 the engine's raw arguments; whoever installs them must not let an exception out, because ctypes can only print it.
 """
 
+import contextlib
 import ctypes
 import mmap
 from collections.abc import Callable
@@ -27,7 +28,8 @@ PROT_READ, PROT_WRITE, PROT_EXEC = unicorn.UC_PROT_READ, unicorn.UC_PROT_WRITE, 
 RUN_OK, RUN_REFUSED = unicorn.UC_ERR_OK, unicorn.UC_ERR_EXCEPTION
 RUN_INVALID = unicorn.UC_ERR_INSN_INVALID
 
-_CPU_MODELS = {"486": x86.UC_CPU_X86_486, "pentium": x86.UC_CPU_X86_PENTIUM}  # the others: QEMU32, as our default model
+# "default" is QEMU32, as our default model; "native" is the one whose own EFER knows NXE.
+_CPU_MODELS = {"486": x86.UC_CPU_X86_486, "pentium": x86.UC_CPU_X86_PENTIUM, "native": x86.UC_CPU_X86_QEMU64}
 
 _WRITE = 1 << 30
 _TLB_FLUSH = unicorn.UC_CTL_TLB_FLUSH | _WRITE
@@ -172,6 +174,22 @@ class UnicornEngine:
         """The exact linear address of the access that `fill` refused last."""
         return self._fault.value & 0xFFFF_FFFF
 
+    # --- registers that the area does not show
+
+    def reset_fpu(self) -> None:
+        """x87 and SSE state as after a reset followed by FNINIT (SDM vol. 3A, table 10-1)."""
+        write = self._uc.reg_write
+        for control, value in ((x86.UC_X86_REG_FPCW, 0x37F), (x86.UC_X86_REG_FPSW, 0), (x86.UC_X86_REG_FPTAG, 0xFFFF)):
+            write(control, value)
+        for i in range(8):
+            write(x86.UC_X86_REG_FP0 + i, (0, 0))
+            write(x86.UC_X86_REG_XMM0 + i, 0)
+        write(x86.UC_X86_REG_MXCSR, 0x1F80)
+
+    def msr(self, number: int) -> int:
+        """A model-specific register of the engine itself: native runs only."""
+        return int(self._uc.msr_read(number))
+
     # --- translations
 
     def flush_tlb(self) -> None:
@@ -189,7 +207,11 @@ class UnicornEngine:
         return self._flags.value & 0xFFFF_FFFF
 
     def close(self) -> None:
-        """Free the engine; the area and the frames must not be used afterwards."""
+        """Free the engine at once. Afterwards the area raises ValueError; the frames stay as long as they are looked at."""
+        self.area.regs.release()
         self.area.words.release()
+        self._uc._Uc__finalizer()
         self._keep.clear()
-        del self._uc
+        with contextlib.suppress(AttributeError, OSError):  # where the host cannot, the collector does it later
+            self.frames.madvise(mmap.MADV_REMOVE)
+        del self._uc, self._fault, self._counter

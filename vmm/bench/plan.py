@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Which workloads and figures are asked for, and the report that comes of them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from vmm.bench.report import Report
+from vmm.bench.session import Choices, run_all
+from vmm.bench.single_figures import KINDS, START_NAME, figures, start_of_hello
+from vmm.bench.workload import Workload
+from vmm.bench.workloads import every
+from vmm.errors import VmmError
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to measure."""
+
+    workloads: tuple[Workload, ...]
+    start: bool  #: also how long the command itself takes to start a guest
+
+
+def plan(names: Sequence[str]) -> Plan:
+    """Everything when `names` is empty; a figure's name stands for the workloads it is made from.
+
+    Raises VmmError for a name that is neither.
+    """
+    known = every()
+    if not names:
+        return Plan(tuple(known.values()), True)
+    needs = {kind.name: kind.needs for kind in KINDS} | {START_NAME: ()}
+    wanted: set[str] = set()
+    for name in names:
+        if name not in known and name not in needs:
+            raise VmmError(f"There is no workload or figure {name!r}: see patchvisor bench --list.")
+        wanted.update((name,) if name in known else needs[name])
+    return Plan(tuple(workload for name, workload in known.items() if name in wanted), START_NAME in names)
+
+
+def carry_out(what: Plan, choices: Choices, tell: Callable[[str], None]) -> Report:
+    """Measure all that is planned."""
+    results = run_all(what.workloads, choices, tell)
+    found = figures({result.workload.name: result for result in results})
+    if what.start:
+        tell("start: the command, round 1 ")
+        found.append(start_of_hello(choices.rounds))
+    return Report(results, found)

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a workload is: the text of one loop, where it runs, and what is asked of its figures.
+
+The body runs with a flat stack, all of `guests/include/start.s` set up and interrupts off; it keeps %edi (the loop's
+counter) and %esp. `setup` runs once before, `more` is text behind the loop: handlers, templates, includes.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Platform(Enum):
+    """Where a guest runs. The value is the word that tables and the JSON form show."""
+
+    NATIVE = "native"  #: ring 0 of the bare engine with split views, nothing patched
+    FAST = "fast"  #: patched, what the engine gets right by itself left alone, hot sites as stubs
+    TRAP = "trap"  #: patched, every catalogued instruction traps
+    STOCK = "stock"  #: a plain Unicorn script: one mapping for everything, the engine's own TLB
+    BARE = "bare"  #: the engine as we use it, with callbacks that do nothing: what an exit costs before any work
+
+
+MACHINES = (Platform.NATIVE, Platform.FAST, Platform.TRAP)
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """Time on `platform` divided by time on `reference` is to be at most `most`."""
+
+    platform: Platform
+    reference: Platform
+    most: float
+
+
+NEAR_NATIVE = Goal(Platform.FAST, Platform.NATIVE, 1 / 0.95)
+STUBBED = Goal(Platform.FAST, Platform.NATIVE, 4.0)
+FIVE_TIMES_STOCK = Goal(Platform.FAST, Platform.STOCK, 1 / 5)
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """One loop. `most` is the greatest number of iterations that it stands; `says` is what one iteration does."""
+
+    name: str
+    says: str
+    body: str
+    setup: str = ""
+    more: str = ""
+    loop: str = ""  #: in place of the loop around `body`: a routine `run_body` that runs %edi times
+    platforms: tuple[Platform, ...] = MACHINES
+    goals: tuple[Goal, ...] = ()
+    most: int = 1 << 26
