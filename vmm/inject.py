@@ -42,6 +42,7 @@ from vmm.segmentation import (
     TRAP16,
     TRAP32,
     code_segment,
+    load_code,
     read_descriptor,
     selector_fault,
 )
@@ -181,7 +182,7 @@ def _through_gate(v: Processor, gate: int, eip: int, image: int, error_code: int
     if ring != cpl:
         v.set_cpl(ring)
         v.load_segment(SS_INDEX, ss)
-    v.load_segment(CS_INDEX, cs)
+    load_code(v, cs)
     v.regs[ESP] = esp
     v.eip = handler
     v.eflags = image & ~(_CLEARED if kind & 1 else _CLEARED | IF)

@@ -5,6 +5,7 @@ A descriptor travels as one 64-bit number `raw`, and its high double word as `hi
 load and every event. Faults carry the selector without its RPL, plus `ext` (1 while an event is delivered).
 """
 
+from functools import lru_cache
 from typing import Final
 
 from patcher.x86.exceptions import GP, NP, SS, GuestFault
@@ -13,7 +14,6 @@ from vmm.processor import Processor
 
 ES_INDEX, CS_INDEX, SS_INDEX, DS_INDEX, FS_INDEX, GS_INDEX, LDTR, TR = range(8)
 MASK32: Final = 0xFFFF_FFFF
-_new = tuple.__new__  # makes a Segment in half the time that its own constructor takes
 
 # The high double word (SDM vol. 3A, figure 3-8).
 ACCESSED, WRITABLE, EXPAND_DOWN, CODE = 0x100, 0x200, 0x400, 0x800
@@ -48,19 +48,23 @@ def descriptor_address(v: Processor, selector: int) -> int:
 
 def read_descriptor(v: Processor, selector: int, vector: int = GP, ext: int = 0) -> int:
     """The selector's descriptor; `vector` where the table does not reach."""
+    gdtr = v.gdtr
+    if not selector & 4 and (selector | 7) <= gdtr.limit:  # nearly always: not worth a call
+        return v.mem.read_system(gdtr.base + (selector & 0xFFF8) & MASK32, 8)
     address = descriptor_address(v, selector)
     if address < 0:
         raise selector_fault(vector, selector, ext)
     return v.mem.read_system(address, 8)
 
 
+@lru_cache(maxsize=1024)
 def segment_of(selector: int, raw: int) -> Segment:
     """What a segment register holds after a load of this descriptor."""
     hi = raw >> 32
     limit = raw & 0xFFFF | hi & 0xF_0000
     if hi & GRANULAR:
         limit = limit << 12 | 0xFFF
-    return _new(Segment, (selector, raw >> 16 & 0xFF_FFFF | hi & 0xFF00_0000, limit, hi & HIDDEN))
+    return Segment(selector, raw >> 16 & 0xFF_FFFF | hi & 0xFF00_0000, limit, hi & HIDDEN)
 
 
 def mark_accessed(v: Processor, selector: int, raw: int) -> int:
@@ -158,6 +162,12 @@ def code_segment(v: Processor, selector: int, raw: int, eip: int, ext: int = 0) 
     if not segment.flags & ACCESSED:
         return segment_of(selector, mark_accessed(v, selector, raw))
     return segment
+
+
+def load_code(v: Processor, segment: Segment) -> None:
+    """Load CS, unless it holds just that: most events and returns stay in one segment, and a look is cheaper."""
+    if v.segment(CS_INDEX) != segment:
+        v.load_segment(CS_INDEX, segment)
 
 
 # --- limits

@@ -91,17 +91,17 @@ def check_room(ss: Segment, esp: int, count: int, size: int, error_code: int) ->
 
 def push_frame(v: Processor, ss: Segment, esp: int, size: int, values: Sequence[int], cpl: int) -> int:
     """Write `values`, first one highest, on the stack `ss:esp` with the rights of ring `cpl`; the new ESP."""
-    base, write = ss.base, v.mem.write_as
-    if size == 4 and ss.flags & BIG and len(values) == 3:  # the most frequent frame: two accesses, top first
-        flags, cs, eip = values
-        write(base + esp - 4 & MASK32, 4, flags, cpl)
-        write(base + esp - 12 & MASK32, 8, cs << 32 | eip, cpl)
-        return esp - 12 & MASK32
     mask = MASK32 if ss.flags & BIG else 0xFFFF
-    sp = esp & mask
+    base, sp = ss.base, esp & mask
+    if cpl == v.cpl:
+        write = v.mem.write
+        for value in values:
+            sp = sp - size & mask
+            write(base + sp & MASK32, size, value)
+        return esp & ~mask | sp
     for value in values:
         sp = sp - size & mask
-        write(base + sp & MASK32, size, value, cpl)
+        v.mem.write_as(base + sp & MASK32, size, value, cpl)
     return esp & ~mask | sp
 
 
@@ -126,8 +126,5 @@ def peek_frame(v: Processor, ss: Segment, size: int, count: int) -> list[int]:
     """The topmost `count` operands of `size` bytes, top first, with the current rights; `ss` is SS."""
     if size == 4 and ss.limit == MASK32 and ss.flags & (BIG | EXPAND_DOWN) == BIG:
         top, read = ss.base + v.regs[ESP], v.mem.read
-        low = read(top & MASK32, 8)
-        frame = [low & MASK32, low >> 32]
-        frame.extend(read(top + 4 * i & MASK32, 4) for i in range(2, count))
-        return frame
+        return [read(top + 4 * i & MASK32, 4) for i in range(count)]
     return [peek(v, size, i) for i in range(0, count * size, size)]

@@ -18,6 +18,7 @@ from vmm.segmentation import (
     NONSYSTEM,
     TR,
     code_segment,
+    load_code,
     return_descriptor,
     stack_segment,
 )
@@ -61,7 +62,7 @@ def interrupt_return(v: Processor, insn: Insn) -> None:
     if selector & 3 != cpl:
         _to_outer(v, size, 3 * size, selector, raw, eip, 0, image)
         return
-    v.load_segment(CS, code_segment(v, selector, raw, eip))
+    load_code(v, code_segment(v, selector, raw, eip))
     v.regs[ESP] = moved(ss, v.regs[ESP], 3 * size)
     v.eip = eip
     load_image(v, image, size, flags)

@@ -47,14 +47,6 @@ def read_rm(v: Processor, insn: Insn, size: int) -> int:
     return value if size == 4 else value & 0xFFFF
 
 
-def write_rm(v: Processor, insn: Insn, size: int, value: int) -> None:
-    """Store to the r/m operand, 2 or 4 bytes; the rest of a register stays."""
-    if insn.is_memory:
-        v.mem.write(linear(v, insn, size, write=True), size, value)
-    else:
-        set_register(v, insn.rm, size, value)
-
-
 def set_register(v: Processor, register: int, size: int, value: int) -> None:
     """Write 2 or 4 bytes of a general register."""
     if size == 2:

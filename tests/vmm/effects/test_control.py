@@ -101,7 +101,7 @@ def test_pae_paging_checks_the_four_top_entries(entry: int, value: int, good: bo
             assert fault_of(v, "mov cr,r", register) == (GP, 0)
 
     attempt("0f 22 c0", PG | PE, cr3=TABLE, cr4=0x20)
-    attempt("0f 22 d8", TABLE | 0x18, cr0=PG | 0x11, cr4=0x20)
+    attempt("0f 22 d8", TABLE | 0x1F, cr0=PG | 0x11, cr4=0x20)
     attempt("0f 22 e0", 0x20, cr0=PG | 0x11, cr3=TABLE)
 
 

@@ -109,8 +109,9 @@ def test_smsw_gives_all_of_cr0_to_a_32_bit_register() -> None:
     perform(v, "smsw", "66 0f 01 e3")
     assert v.regs[EBX] == 0x003B
     v.regs[ESI] = AT
+    v.put(AT, 0xFFFF_FFFF)
     perform(v, "smsw", "0f 01 26")
-    assert v.get(AT, 1) == [0x003B]
+    assert v.get(AT, 1) == [0xFFFF_003B]
 
 
 def test_lldt_loads_and_a_null_selector_leaves_no_ldt() -> None:
@@ -132,6 +133,18 @@ def test_ltr_marks_the_task_busy_in_memory_and_in_tr(kind: int) -> None:
     assert v.access_byte(kind) == type_before | 2
     assert v.segments[TR] == hidden(v, kind)
     assert v.segments[TR].base == (TSS2 if kind == TASK2 else 0x3800)
+
+
+@pytest.mark.parametrize(
+    ("effect", "code", "selector"), [("lldt", "0f 00 16", LDT_SELECTOR), ("ltr", "0f 00 1e", TASK2)]
+)
+def test_a_selector_in_memory_is_a_word(effect: str, code: str, selector: int) -> None:
+    v = world()
+    v.regs[ESI] = 0x8FFE
+    v.mem.absent.add(9)
+    v.put(0x8FFE, selector, size=2)
+    perform(v, effect, code)
+    assert v.segments[LDTR if effect == "lldt" else TR] == hidden(v, selector)
 
 
 BAD = [
