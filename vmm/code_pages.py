@@ -59,6 +59,7 @@ class CodePages:
         self.pages: dict[tuple[int, View], CodePage] = {}
         self.fetched: dict[int, CodePage] = {}  # linear page (| 1 << 20 in ring 3) -> page, since the last flush
         self.writable: set[int] = set()  # guest-physical pages that the engine may hold as writable
+        self.answered: set[int] = set()  # linear pages that it may read or write, since the last flush
         self.scanned = self.checked = self.vetoed = self.dropped = 0
         self.watched: dict[int, list[CodePage]] = {}  # guest-physical page -> its code pages
         memory.watched, memory.on_write = self.watched, self.drop

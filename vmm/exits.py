@@ -191,6 +191,7 @@ class Exits:
         self.faults[fault.vector] += 1
         if fault.address is not None:
             self.vcpu.cr2 = fault.address
+            self.vcpu.tlb.flush_page(fault.address)  # a page fault forgets what was known (SDM vol. 3A, 4.10.4.1)
         inject(self.vcpu, fault.vector, fault.error_code)
 
     # --- blocks

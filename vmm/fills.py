@@ -62,6 +62,7 @@ class Fills:
     def _data(self, linear: int, write: bool) -> tuple[int, int]:
         translation = self.mmu.translate(linear, write, self._user(linear))
         page, ppn = translation.page, translation.page >> 12
+        self.code.answered.add(linear >> 12)
         if ppn >= self.memory.pages:
             return OPEN_BUS, PROT_READ | PROT_WRITE
         if ppn in self.memory.watched and ppn != self.step_ppn:

@@ -26,6 +26,7 @@ class Mmu:
         self.user = False  # virtual CPL is 3
         self.reads: dict[int, int] = {}  # page number | USER -> guest-physical page address
         self.writes: dict[int, int] = {}
+        self.large: set[int] = set()  # numbers of 4 MiB regions in which large pages were found
 
     def set_mode(self, cr0: int, cr3: int, cr4: int, efer: int) -> None:
         self.paging = bool(cr0 & CR0_PG)
@@ -35,8 +36,13 @@ class Mmu:
     def flush(self) -> None:
         self.reads.clear()
         self.writes.clear()
+        self.large.clear()
 
     def flush_page(self, linear: int) -> None:
+        """Forget the page; a large one as a whole, wherever in it `linear` lies (SDM vol. 3A, 4.10.4.1)."""
+        if linear >> 22 in self.large:
+            self.flush()
+            return
         page = linear >> 12
         for remembered in (self.reads, self.writes):
             remembered.pop(page, None)
@@ -46,13 +52,18 @@ class Mmu:
         """Walk for a data access; accessed and dirty bits are set. Raises GuestFault."""
         if not self.paging:
             return Translation(linear & 0xFFFF_F000, True, True)
-        return walk(self.memory, self.mode, linear, _ACCESS[write, user])
+        return self._noted(linear, walk(self.memory, self.mode, linear, _ACCESS[write, user]))
 
     def translate_fetch(self, linear: int, user: bool) -> Translation:
         """Walk for an instruction fetch. Raises GuestFault."""
         if not self.paging:
             return Translation(linear & 0xFFFF_F000, True, True)
-        return walk(self.memory, self.mode, linear, _FETCH[user])
+        return self._noted(linear, walk(self.memory, self.mode, linear, _FETCH[user]))
+
+    def _noted(self, linear: int, found: Translation) -> Translation:
+        if found.large:
+            self.large.add(linear >> 22)
+        return found
 
     def _read_page(self, page: int, user: bool) -> int:
         key = page | USER if user else page

@@ -3,7 +3,7 @@
 
 from vmm.code_pages import CodePages
 from vmm.engine.unicorn_engine import UnicornEngine
-from vmm.mmu import Mmu
+from vmm.mmu import USER, Mmu
 
 
 class Translations:
@@ -18,10 +18,15 @@ class Translations:
         self.mode_changed()
 
     def flush_page(self, linear: int) -> None:
+        """Forget one page. The engine can only forget all, and need not when it was never told of that page."""
+        large = linear >> 22 in self._mmu.large
         self._mmu.flush_page(linear)
-        self.mode_changed()
+        page, code = linear >> 12, self._code
+        if large or page in code.answered or page in code.fetched or page | USER in code.fetched:
+            self.mode_changed()
 
     def mode_changed(self) -> None:
         self._flush_engine()
         self._code.fetched.clear()
         self._code.writable.clear()
+        self._code.answered.clear()

@@ -47,6 +47,7 @@ class Translation(NamedTuple):
     page: int  # guest-physical address of the 4 KiB page
     writable: bool  # by this privilege, and the dirty bit is already set
     user: bool
+    large: bool = False  # mapped by a directory entry: 4 MiB, or 2 MiB with PAE
 
 
 def walk(memory: Physical, mode: Mode, linear: int, access: Access) -> Translation:
@@ -75,7 +76,8 @@ def _walk_32(memory: Physical, mode: Mode, linear: int, access: Access) -> Trans
     if pde & PS and mode.pse:
         if pde & 0x003F_E000:  # no PSE-36: bits 21:13 are reserved
             raise _fault(linear, access, False, present=True, reserved=True)
-        return _leaf(memory, mode, linear, access, pde_at, pde, pde, (pde & 0xFFC0_0000) | (linear & 0x003F_F000))
+        page = (pde & 0xFFC0_0000) | (linear & 0x003F_F000)
+        return _leaf(memory, mode, linear, access, pde_at, pde, pde, page, 0, True)
     pte_at = (pde & 0xFFFF_F000) + (linear >> 10 & 0xFFC)
     pte = memory.read32(pte_at)
     if not pte & P:
@@ -87,8 +89,9 @@ def _walk_32(memory: Physical, mode: Mode, linear: int, access: Access) -> Trans
 
 
 def _leaf(
-    memory: Physical, mode: Mode, linear: int, access: Access, at: int, entry: int, rights: int, page: int, nx: int = 0
-) -> Translation:
+    memory: Physical, mode: Mode, linear: int, access: Access,
+    at: int, entry: int, rights: int, page: int, nx: int = 0, large: bool = False,
+) -> Translation:  # fmt: skip
     """Check the combined `rights` and update the entry that maps the page (its low word lies at `at`)."""
     writable, user = bool(rights & W), bool(rights & U)
     if not _allowed(mode, access, writable, user, bool(nx)):
@@ -97,7 +100,7 @@ def _leaf(
     if wanted != entry & 0xFFFF_FFFF:
         memory.write32(at, wanted)
     may_write = (writable or not (access.user or mode.wp)) and bool(wanted & DIRTY)
-    return Translation(page, may_write, user)
+    return Translation(page, may_write, user, large)
 
 
 def _read64(memory: Physical, gpa: int) -> int:
@@ -118,7 +121,7 @@ def _walk_pae(memory: Physical, mode: Mode, linear: int, access: Access) -> Tran
         raise _fault(linear, access, fault_i, present=True, reserved=True)
     if pde & PS:
         page = (pde & 0xF_FFE0_0000) | (linear & 0x1F_F000)
-        return _leaf(memory, mode, linear, access, pde_at, pde, pde, page, pde & NX)
+        return _leaf(memory, mode, linear, access, pde_at, pde, pde, page, pde & NX, True)
     pte_at = (pde & 0xF_FFFF_F000) + (linear >> 9 & 0xFF8)
     pte = _read64(memory, pte_at)
     if not pte & P:
