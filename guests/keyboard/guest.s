@@ -61,9 +61,15 @@ data_wait:
     outb %al, $0x60
     ret
 
+# An interrupt may find nothing to read: the acknowledge byte was polled, but its edge waits in the controller until sti.
 key:
+    movl $0xff, %ecx
+    inb $0x64, %al
+    testb $0x1, %al
+    jz key_none
     inb $0x60, %al
     movzbl %al, %ecx
+key_none:
     movb $0x20, %al
     outb %al, $0x20
     cmpl $0x2a, %ecx
