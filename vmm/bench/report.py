@@ -43,8 +43,7 @@ def _factor(ratio: float | None) -> str:
 
 def _target(judgement: Judgement) -> str:
     goal = judgement.goal
-    shown = f"{goal.platform.value}/{goal.reference.value} {judgement.ratio:.2f} of {goal.most:.2f}"
-    return shown
+    return f"{goal.platform.value}/{goal.reference.value} {judgement.ratio:.2f} of {goal.most:.2f}"
 
 
 def _verdict(met: Sequence[bool]) -> str:

@@ -5,15 +5,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 
 from vmm.bench.session import Result
 from vmm.bench.workload import Platform
 
 EXIT_HOOKS, FILL_HOOKS = 10.0, 1.5  # design: 3 us where an empty hook costs 0.3; 1.5 times an empty fill hook
-CODE_PAGE, START = 1e6, 0.3e9  # ns
-START_NAME = "start"
+CODE_PAGE, START_LIMIT = 1e6, 0.3e9  # ns
 _PAGES = 63  # that cr3-64 loads from and cr3-1 does not
 
 
@@ -32,13 +31,19 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """How to get a figure: the workloads whose results it is made from, and how."""
+class Named:
+    """What a figure is called, what it is, and the workloads whose results it is made from."""
 
     name: str
     says: str
-    needs: tuple[str, ...]
-    figure: Callable[[Mapping[str, Result]], tuple[float, float] | None]  # (measured, most), both in ns
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Named):
+    """A figure that follows from the results of workloads. `measure` raises LookupError when one is missing."""
+
+    measure: Callable[[Mapping[str, Result]], tuple[float, float]] = field(kw_only=True)  #: (measured, most), in ns
 
 
 def _time(results: Mapping[str, Result], workload: str, platform: Platform) -> float:
@@ -66,10 +71,11 @@ def _code_page(results: Mapping[str, Result]) -> tuple[float, float]:
 
 
 KINDS = (
-    Kind("exit", "pushf trapped, at most 10 empty hooks", ("pushf", "empty-hook"), _exit),
-    Kind("tlb-fill", "one page's fill, at most 1.5 times a fill hook that answers from a dict", ("cr3-64", "cr3-1"), _fill),
-    Kind("code-page", "a page of code made, scanned and checked: patched minus native", ("fresh-pages",), _code_page),
+    Kind("exit", "pushf trapped, at most 10 empty hooks", ("pushf", "empty-hook"), measure=_exit),
+    Kind("tlb-fill", "one fill, at most 1.5 fill hooks that answer from a dict", ("cr3-64", "cr3-1"), measure=_fill),
+    Kind("code-page", "4 KiB of code made, scanned, checked: fast minus native", ("fresh-pages",), measure=_code_page),
 )
+START = Named("start", "patchvisor run hello: from exec to the guest's first output")
 
 
 def figures(results: Mapping[str, Result]) -> list[Figure]:
@@ -77,18 +83,16 @@ def figures(results: Mapping[str, Result]) -> list[Figure]:
     found = []
     for kind in KINDS:
         try:
-            measured = kind.figure(results)
+            found.append(Figure(kind.name, kind.says, *kind.measure(results)))
         except LookupError:
             continue
-        if measured is not None:
-            found.append(Figure(kind.name, kind.says, *measured))
     return found
 
 
 def start_of_hello(rounds: int) -> Figure:
-    """From exec of `patchvisor run hello` to the first byte that the guest sends, its image in the cache."""
+    """The first byte comes after the first instruction, so the figure is a bound; the image is in the cache."""
     times = [_first_byte() for _ in range(rounds + 1)][1:]
-    return Figure(START_NAME, "patchvisor run hello: exec to the guest's first output", median(times) * 1e9, START)
+    return Figure(START.name, START.says, median(times) * 1e9, START_LIMIT)
 
 
 def _first_byte() -> float:

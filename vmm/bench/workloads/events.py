@@ -32,7 +32,9 @@ handler:
 """
 
 WORKLOADS = (
-    Workload("int", "int to a handler of one iret, in ring 0", "    int $0x81", gate(0x81, "handler"), "handler:\n    iretl"),
+    Workload(
+        "int", "int to a handler of one iret, in ring 0", "    int $0x81", gate(0x81, "handler"), "handler:\n    iretl"
+    ),
     Workload(
         "system-call", "int from ring 3 to a handler of one iret", "",
         gate(0x81, "handler", 0xEE00), "handler:\n    iretl", _FROM_USER,

@@ -13,13 +13,16 @@ _STORES = """
 
 _READS = """
     movl %ds, %eax
-    movl %es, %eax
-    movl %ss, %eax
-    movl %fs, %eax
+    movl %es, %ecx
+    movl %ss, %edx
+    pushl %fs
+    popl %ebx
 """
 
 WORKLOADS = (
     Workload("table-stores", "sgdt, sidt, sldt, str, smsw", _STORES),
-    Workload("segment-reads", "four mov from a segment register", _READS),
-    Workload("segment-loads", "mov to ds, mov to es", "    movl %ebx, %ds\n    movl %ebx, %es", "    movl $DATA0, %ebx"),
+    Workload("segment-reads", "three mov from a segment register, a push of one", _READS),
+    Workload(
+        "segment-loads", "mov to ds, mov to es", "    movl %ebx, %ds\n    movl %ebx, %es", "    movl $DATA0, %ebx"
+    ),
 )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Waiting for the timer, which ticks faster than anybody can take its interrupts: the whole way of one through the machine."""
+"""Waiting for the timer, which ticks faster than anybody can take its interrupts: the whole way of one of them."""
 
 from vmm.bench.workload import Workload
 from vmm.bench.workloads.events import gate
@@ -23,7 +23,8 @@ _SETUP = """
 
 WORKLOADS = (
     Workload(
-        "timer-hlt", "sti, hlt, the timer's interrupt (27 us between two), its handler, cli", "    sti\n    hlt\n    cli",
+        "timer-hlt", "sti, hlt, the timer's interrupt (27 us between two), its handler, cli",
+        "    sti\n    hlt\n    cli",
         gate(0x20, "handler") + _SETUP, '.include "clock.s"\n' + _TICK, most=1 << 16,
     ),
 )  # fmt: skip
