@@ -58,7 +58,7 @@ class Machine:
         initrd: str | bytes | None = None,
         *,
         address: int | None = None,
-        memory: int = 32,
+        memory: int = 128,
         cpu: str = "default",
         policy: str = "fast",
         serial: str | CharBackend = "null",

@@ -13,7 +13,7 @@ from vmm.trace import Trace
 if TYPE_CHECKING:
     from vmm.machine import Machine
 
-DEFAULT_MEMORY = 32
+DEFAULT_MEMORY = 128
 
 
 def open_machine(choices: RunChoices, trace: Trace | None) -> "Machine":

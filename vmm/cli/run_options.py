@@ -55,7 +55,7 @@ def _qemu_options() -> Sequence[click.Option]:
         _option("-kernel", "kernel", "FILE", "Boot this file: Multiboot, bzImage, ELF or flat."),
         _option("-append", "append", "TEXT", "The kernel's command line.", default=""),
         _option("-initrd", "initrd", "FILE", "Initial RAM disk, or Multiboot modules: FILE ARGS,FILE ARGS."),
-        _option("-m", "memory", "SIZE", "Memory: MiB, or a number with K, M or G.  [32]", type=memory_size),
+        _option("-m", "memory", "SIZE", "Memory: MiB, or a number with K, M or G.  [128]", type=memory_size),
         _option("-cpu", "cpu", "MODEL", "Processor; help lists them.", type=cpu_name, default="default"),
         _option(
             "-serial", "serial", "DEV", "Serial port: stdio, mon:stdio, file:PATH, null, none.  [stdio]",

@@ -31,7 +31,7 @@ def test_a_machine_is_made_with_documented_defaults(patchvisor, machine, kernel)
         "append": "",
         "initrd": None,
         "address": None,
-        "memory": 32,
+        "memory": 128,
         "cpu": "default",
         "policy": "fast",
         "serial": "stdio",
