@@ -18,24 +18,24 @@ _WINDOW, _FRAME, _WINDOW_MASK = 0x4000_0000, 0x300000, 0x3FFFFF  # guests/includ
 
 def measure(workload: Workload, platform: Platform, count: int) -> Sample:
     """Run `count` iterations. Raises VmmError when the guest does not end as it should."""
-    image = image_of(workload, count)
+    image, watch = image_of(workload, count), Stopwatch(workload.waits)
     if platform is Platform.STOCK:
-        return _stock(image, count)
-    if platform is Platform.BARE:
-        return _bare(image, count)
-    return _machine(image, platform, count)
+        ending = _stock(image, watch)
+    elif platform is Platform.BARE:
+        ending = _bare(image, watch)
+    else:
+        ending = _machine(image, platform, watch)
+    return watch.sample(count, ending)
 
 
-def _machine(image: bytes, platform: Platform, count: int) -> Sample:
+def _machine(image: bytes, platform: Platform, watch: Stopwatch) -> str:
     from vmm.machine import Machine
 
-    watch = Stopwatch()
     with Machine(kernel=image, memory=MEMORY, policy=platform.value, debugcon=watch) as machine:
         report = machine.run(timeout=TIMEOUT)
-    sample = watch.sample(count, report.message)
-    if report.exit_status != GOOD:
+    if watch.complete and report.exit_status != GOOD:
         raise VmmError(f"The guest ended with exit status {report.exit_status}: {report.message}")
-    return sample
+    return report.message
 
 
 def _ports(watch: Stopwatch) -> Callable[[int, int], bool]:
@@ -49,22 +49,21 @@ def _ports(watch: Stopwatch) -> Callable[[int, int], bool]:
     return write
 
 
-def _stock(image: bytes, count: int) -> Sample:
+def _stock(image: bytes, watch: Stopwatch) -> str:
     from guests.build import BASE, ENTRY
     from vmm.engine.stock import run_stock
 
-    watch = Stopwatch()
     run_stock(image, BASE, ENTRY, MEMORY << 20, _ports(watch))
-    return watch.sample(count, "it stopped by itself.")
+    return "it stopped by itself."
 
 
-def _bare(image: bytes, count: int) -> Sample:
+def _bare(image: bytes, watch: Stopwatch) -> str:
     """The engine as the machine uses it, with callbacks that do as little as they can."""
     from guests.build import BASE, ENTRY
     from vmm.engine.unicorn_engine import Callbacks, UnicornEngine
     from vmm.memory import MIB, GuestMemory
 
-    memory, watch = GuestMemory(MEMORY * MIB), Stopwatch()
+    memory = GuestMemory(MEMORY * MIB)
     memory.bytes[BASE : BASE + len(image)] = image
     engine = UnicornEngine(memory.map, 1)
     engine.install(
@@ -82,7 +81,7 @@ def _bare(image: bytes, count: int) -> Sample:
     engine.hook_instruction("out", out)
     engine.area.eip = ENTRY
     status = engine.run()
-    return watch.sample(count, f"the engine stopped with status {status}.")
+    return f"the engine stopped with status {status}."
 
 
 def fill_from_dict() -> Callable[[int, int, int, int, int], bool]:

@@ -49,3 +49,4 @@ class Workload:
     platforms: tuple[Platform, ...] = MACHINES
     goals: tuple[Goal, ...] = ()
     most: int = 1 << 26
+    waits: bool = False  #: for time to pass, so processor time says little

@@ -64,5 +64,5 @@ def test_a_name_is_taken_once(monkeypatch) -> None:
     from vmm.bench.workloads import ports
 
     monkeypatch.setattr(ports, "WORKLOADS", ports.WORKLOADS * 2)
-    with pytest.raises(ValueError, match="^Two workloads are called 'port-io'.$"):
+    with pytest.raises(ValueError, match=r"^Two workloads are called 'port-io'\.$"):
         workloads.every.__wrapped__()

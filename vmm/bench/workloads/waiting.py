@@ -25,6 +25,6 @@ WORKLOADS = (
     Workload(
         "timer-hlt", "sti, hlt, the timer's interrupt (27 us between two), its handler, cli",
         "    sti\n    hlt\n    cli",
-        gate(0x20, "handler") + _SETUP, '.include "clock.s"\n' + _TICK, most=1 << 16,
+        gate(0x20, "handler") + _SETUP, '.include "clock.s"\n' + _TICK, most=1 << 16, waits=True,
     ),
 )  # fmt: skip
