@@ -11,8 +11,12 @@ from typing import Final
 
 _PREFIXES: Final = rb"\x26\x2e\x36\x3e\x64-\x67\xf2\xf3"
 _BIT_TEST: Final = rb"\x0f(?:[\xa3\xab\xb3\xbb][\xc0-\xff]|\xba[\xe0-\xff])"
+_UNFINISHED: Final = rb"(?:\x0f[\xa3\xab\xb3\xbb\xba]?)?\Z"
+_REX: Final = rb"\x40-\x4f"
 _LEGACY: Final = re.compile(rb"\xf0(?=[" + _PREFIXES + rb"]*" + _BIT_TEST + rb")", re.DOTALL)
-_LONG: Final = re.compile(rb"\xf0(?=[\x40-\x4f" + _PREFIXES + rb"]*" + _BIT_TEST + rb")", re.DOTALL)
+_LONG: Final = re.compile(rb"\xf0(?=[" + _REX + _PREFIXES + rb"]*" + _BIT_TEST + rb")", re.DOTALL)
+_LEGACY_HEAD: Final = re.compile(rb"\xf0[" + _PREFIXES + rb"]*" + _UNFINISHED, re.DOTALL)
+_LONG_HEAD: Final = re.compile(rb"\xf0[" + _REX + _PREFIXES + rb"]*" + _UNFINISHED, re.DOTALL)
 
 
 def lethal_sites(code: bytes | bytearray | memoryview, bits: int) -> list[int]:
@@ -21,3 +25,18 @@ def lethal_sites(code: bytes | bytearray | memoryview, bits: int) -> list[int]:
     ``code`` should go on for 14 bytes past the page in question, for a sequence that crosses its end.
     """
     return [match.start() for match in (_LONG if bits == 64 else _LEGACY).finditer(code)]
+
+
+def lethal_head(code: bytes | bytearray | memoryview, bits: int) -> int | None:
+    """Offset of the lock byte of a sequence that bytes after the end of ``code`` could complete, if there is one."""
+    if bytes(code[-1:]) not in _LAST:
+        return None
+    match = (_LONG_HEAD if bits == 64 else _LEGACY_HEAD).search(code)
+    return None if match is None else match.start()
+
+
+_LAST: Final = frozenset(
+    bytes((byte,))
+    for byte in (*range(0x40, 0x50), *range(0x64, 0x68), *b"\x26\x2e\x36\x3e\xf0\xf2\xf3\x0f\xa3\xab\xb3\xbb\xba")
+)
+"""What such a beginning can end with; most pages end with something else."""

@@ -37,6 +37,7 @@ class Patch:
     tactic: Tactic
     state: PatchState = PatchState.PLANNED
     reason: str = ""
+    pinned: bool = False  # hides what the engine must not translate, so no other decoding may have it taken back
 
     @property
     def end(self) -> int:
@@ -48,9 +49,16 @@ class Patch:
         self.state = PatchState.ENABLED
 
     def disable(self, shown: memoryview, reason: str) -> None:
-        """Put the original bytes back."""
+        """Put the original bytes back. A stub that had to go is not tried again: the site will trap."""
         shown[self.site : self.end] = self.original
         self.state, self.reason = PatchState.DISABLED, reason
+        if self.tactic is Tactic.STUB:
+            self.give_up(reason)
+
+    def give_up(self, reason: str) -> None:
+        """A stub that cannot be: the site will trap."""
+        self.original, self.replacement, self.tactic = self.original[:1], INT3, Tactic.TRAP
+        self.reason = reason
 
 
 def trap(site: int, row: SensitiveInsn, first: int) -> Patch:

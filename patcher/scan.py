@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Scanning one page of code: which instructions start where, which of them must be closed, and whether a block is safe.
+"""Scanning one page of code: which instructions start where, which of them must be closed, and what is shown.
 
 The scan follows direct branches inside the page from every address at which the processor was seen to arrive. Its
 memory is one byte per offset: the length of the instruction known to start there. Instructions that run over the end
@@ -8,35 +8,26 @@ of the page are never remembered, because what follows depends on how the next p
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import Enum
+from typing import Final
 
 from patcher.catalogue import SensitiveInsn, classify
-from patcher.catalogue.invalid import DISPUTED, UNDECODABLE
+from patcher.catalogue.invalid import DISPUTED, HIDING, LOCKED, UNDECODABLE
+from patcher.lethal import lethal_head, lethal_sites
 from patcher.patch import Patch, PatchState, Tactic, trap
-from patcher.x86.decode import Flow, Truncated, decode, flow
+from patcher.x86 import walk
+from patcher.x86.decode import Truncated, decode
 from patcher.x86.insn import Insn
 
 PAGE = 4096
 MAX_LENGTH = 15
 UNKNOWN, CROSSING = 0, 255
+SPECIAL: Final = (DISPUTED, HIDING)  # rows that the bytes of the instruction alone do not tell
 
 Tail = Callable[[], bytes]
 Closes = Callable[[SensitiveInsn], Tactic | None]
 
-
-class Verdict(Enum):
-    """What the check of a block found."""
-
-    SAFE = "safe"
-    CHANGED = "changed"  # patches were written or taken back: translate again
-
-
-@dataclass(slots=True)
-class Checked:
-    """The outcome for one page of a block; `next` is the offset at which the walk went on (PAGE or more: next page)."""
-
-    verdict: Verdict
-    next: int
+_SHORT: Final = frozenset((*range(0x70, 0x80), 0xE0, 0xE1, 0xE2, 0xE3, 0xEB))
+_NEAR: Final = frozenset((0xE8, 0xE9, 0x0F))
 
 
 @dataclass(slots=True)
@@ -44,120 +35,123 @@ class PageScan:
     """What is known of the code in `original` (one page, `bits` wide), and the patches that close it.
 
     `shown` is the writable copy that fetches see. `closes` says how a row is closed here, None when it may run as
-    it is. `tail()` gives the first bytes of the page that follows, as mapped now (may be short or empty).
+    it is. `head` is the offset of a lock byte that the bytes of the next page may make lethal, None without one.
     """
 
-    original: memoryview | bytes
+    original: bytes
     shown: memoryview
     bits: int
     closes: Closes
     lengths: bytearray = field(default_factory=lambda: bytearray(PAGE))
     patches: dict[int, Patch] = field(default_factory=dict)
+    head: int | None = None
+
+    def pin(self) -> None:
+        """Hide what the engine must never translate. Called once, before the page is shown."""
+        self.head = lethal_head(self.original, self.bits)
+        sites = lethal_sites(self.original, self.bits)
+        for site in sites if self.head is None else (*sites, self.head):
+            patch = self.patches[site] = trap(site, LOCKED, self.original[site])
+            patch.pinned = True
+            patch.enable(self.shown)
+
+    def settle_head(self, following: bytes) -> bool:
+        """The next page begins with `following`: hide `head` again if that makes it lethal. Was it shown till now?"""
+        patch = self.patches.get(self.head) if self.head is not None else None
+        if patch is None or patch.state is PatchState.ENABLED or not self.head_is_lethal(following):
+            return False
+        patch.enable(self.shown)
+        return True
+
+    def head_is_lethal(self, following: bytes) -> bool:
+        """Do these bytes, behind this page, complete the sequence at `head`?"""
+        return bool(lethal_sites(self.original[self.head :] + following, self.bits))
 
     def decode_at(self, offset: int, tail: Tail) -> Insn | None:
         """The instruction at `offset` from the original bytes; None when no instruction starts with them.
 
+        `tail()` gives the first bytes of the page that follows, as mapped now (may be short or empty).
         Raises Truncated when it goes on into a page whose bytes are not known.
         """
-        code = bytes(self.original[offset : offset + MAX_LENGTH])
+        code = self.original[offset : offset + MAX_LENGTH]
         try:
             return decode(code, 0, self.bits)
         except Truncated:
             return decode(code + tail(), 0, self.bits)
 
-    def discover(self, start: int, tail: Tail) -> list[Patch]:
-        """Follow direct flow from `start` inside the page; enable a patch at every new site and return those."""
-        found: list[Patch] = []
-        pending = [start]
+    def wanted(self, insn: Insn | None) -> SensitiveInsn | None:
+        """The row by which an instruction must be closed here, None when it may run."""
+        row = UNDECODABLE if insn is None else classify(insn)
+        return row if row is not None and self.closes(row) is not None else None
+
+    def discover(self, start: int) -> bool:
+        """Follow direct flow from `start` inside the page and close what it meets; was a patch written?"""
+        written, pending, lengths = False, [start], self.lengths
         while pending:
             offset = pending.pop()
-            while offset < PAGE and self.lengths[offset] == UNKNOWN:
-                try:
-                    insn = self.decode_at(offset, tail)
-                except Truncated:
-                    self.lengths[offset] = CROSSING
-                    break
-                patch = self._close(offset, insn)
-                if patch is not None:
-                    found.append(patch)
-                if insn is None:
-                    self.lengths[offset] = 1
-                    break
-                self.lengths[offset] = len(insn.raw) if offset + len(insn.raw) <= PAGE else CROSSING
-                offset = self._follow(offset, insn, pending)
-        return found
+            if lengths[offset]:
+                continue
+            for at, length, kind in walk.straight_line(self.original, offset, self.bits, PAGE, lengths):
+                if kind & walk.TRUNCATED:
+                    lengths[at] = CROSSING
+                elif kind & walk.SENSITIVE:
+                    written |= self._close_found(at, kind)
+                if kind & walk.BRANCH:
+                    target = at + length + self._displacement(at, length)
+                    if 0 <= target < PAGE:
+                        pending.append(target)
+        return written
 
-    def _follow(self, offset: int, insn: Insn, pending: list[int]) -> int:
-        """Note a branch target inside the page; return where straight-line execution goes on (PAGE: nowhere here)."""
-        kind, after = flow(insn), offset + len(insn.raw)
-        if insn.relative:
-            target = after + insn.imm
-            if 0 <= target < PAGE:
-                pending.append(target)
-        return PAGE if kind in (Flow.JUMP, Flow.STOP) else after
+    def _close_found(self, offset: int, kind: int) -> bool:
+        insn = None if kind & walk.UNDECODABLE else decode(self.original, offset, self.bits)
+        row = self.wanted(insn)
+        return row is not None and self.close(offset, row)
 
-    def _close(self, offset: int, insn: Insn | None) -> Patch | None:
-        row = UNDECODABLE if insn is None else classify(insn)
-        if row is None or self.closes(row) is None:
-            return None
+    def _displacement(self, at: int, length: int) -> int:
+        """Of a relative branch; the common forms are read without decoding."""
+        code, opcode = self.original, self.original[at]
+        after = at + length
+        if opcode in _SHORT:
+            return (code[after - 1] ^ 0x80) - 0x80
+        if opcode in _NEAR:
+            return int.from_bytes(code[after - (2 if self.bits == 16 else 4) : after], "little", signed=True)
+        insn = decode(code, at, self.bits)
+        return 0 if insn is None else insn.imm
+
+    def close(self, offset: int, row: SensitiveInsn) -> bool:
+        """See to it that the instruction at `offset` traps because of `row`; was the patch written just now?"""
         patch = self.patches.get(offset)
-        if patch is None or patch.row is not row:
+        if patch is None:
             patch = self.patches[offset] = trap(offset, row, self.original[offset])
-        if patch.state is PatchState.ENABLED:
-            return None
-        patch.enable(self.shown)
-        return patch
-
-    def dispute(self, offset: int) -> None:
-        """The engine ends this instruction elsewhere: nothing but a verdict may come of reaching it."""
-        patch = self.patches[offset] = trap(offset, DISPUTED, self.original[offset])
-        patch.enable(self.shown)
-
-    def check(self, start: int, end: int, tail: Tail) -> Checked:
-        """Walk a translated block from its true `start` to `end`, page offsets; `end` may lie on the next page."""
-        last = offset = start
-        while offset < end and offset < PAGE:
-            length = self.lengths[offset]
-            if length == UNKNOWN or length == CROSSING:  # noqa: SIM109 (a tuple takes time here)
-                verdict, length = self._check_new(offset, end, tail)
-                if verdict is not Verdict.SAFE:
-                    return Checked(verdict, offset)
-            patch = self.patches.get(offset)
-            if patch is not None:
-                return self._check_site(start, offset, end, patch)
-            last, offset = offset, offset + length
-        if end <= PAGE and offset != end:
-            self.dispute(last)
-            return Checked(Verdict.CHANGED, last)
-        return self._check_untouched(start, min(end, PAGE), offset)
-
-    def _check_new(self, offset: int, end: int, tail: Tail) -> tuple[Verdict, int]:
-        """An instruction that is not remembered: look at it now. Its length counts even over the page's end."""
-        if self.lengths[offset] == UNKNOWN and any(offset <= p.site < end for p in self.discover(offset, tail)):
-            return Verdict.CHANGED, 0
-        try:
-            insn = self.decode_at(offset, tail)
-        except Truncated:
-            self.dispute(offset)
-            return Verdict.CHANGED, 0
-        if self._close(offset, insn) is not None:
-            return Verdict.CHANGED, 0
-        return Verdict.SAFE, 1 if insn is None else len(insn.raw)
-
-    def _check_site(self, start: int, offset: int, end: int, patch: Patch) -> Checked:
-        """A site met by the walk must be closed, and the block must end with what closes it."""
+        elif patch.row is not row:
+            patch.row = row
+        elif patch.state is PatchState.ENABLED:
+            return False
         if patch.state is not PatchState.ENABLED:
-            patch.enable(self.shown)
-            return Checked(Verdict.CHANGED, offset)
-        if end != patch.end:
-            return Checked(Verdict.CHANGED, offset)
-        return self._check_untouched(start, offset, end)
+            self.put(patch)
+        return True
 
-    def _check_untouched(self, start: int, stop: int, after: int) -> Checked:
-        """Between sites the block must show original bytes; a patch of another decoding that stands there goes."""
-        if self.shown[start:stop] == self.original[start:stop]:
-            return Checked(Verdict.SAFE, after)
-        for patch in self.patches.values():
-            if patch.state is PatchState.ENABLED and patch.site < stop and patch.end > start:
-                patch.disable(self.shown, f"stands inside the instructions of a block at page offset {start:#x}")
-        return Checked(Verdict.CHANGED, start)
+    def put(self, patch: Patch) -> None:
+        """Write a patch; a stub's jump that stands in its bytes, or traps that it covers, are taken back first."""
+        if patch.tactic is Tactic.STUB and not self._may_jump(patch):
+            patch.give_up("a jump here would end the engine")
+        for other in [p for p in self.patches.values() if p.site < patch.end and p.end > patch.site]:
+            if other is not patch and other.state is PatchState.ENABLED:
+                other.disable(self.shown, f"gave way to {patch.row.name} at page offset {patch.site:#x}")
+        patch.enable(self.shown)
+
+    def _may_jump(self, patch: Patch) -> bool:
+        """Would a jump at this patch cover what is pinned, or make a lethal sequence by its displacement?"""
+        if any(p.pinned and patch.site <= p.site < patch.end for p in self.patches.values()):
+            return False
+        around = bytearray(self.shown[max(0, patch.site - MAX_LENGTH) : patch.end + MAX_LENGTH])
+        at = min(patch.site, MAX_LENGTH)
+        around[at : at + len(patch.replacement)] = patch.replacement
+        return not lethal_sites(around, self.bits)
+
+    def take_back(self, offset: int, reason: str) -> None:
+        """The instruction at `offset` needs no patch (any more)."""
+        patch = self.patches[offset]
+        patch.disable(self.shown, reason)
+        if not patch.pinned:
+            del self.patches[offset]

@@ -10,13 +10,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from patcher.catalogue import SensitiveInsn
-from patcher.patch import Tactic
-from patcher.scan import Checked, PageScan, Verdict
+from patcher.catalogue.invalid import DISPUTED, HIDING
+from patcher.check import Refuses, Verdict, check, check_tail, hides
+from patcher.patch import Patch, PatchState, Tactic
+from patcher.scan import MAX_LENGTH, PageScan
 from patcher.tactic import Closing, closer
 from vmm.action import Action
+from vmm.errors import Unsupported
 from vmm.memory import GuestMemory
 
 PAGE = 4096
+USER = 1 << 20  # in a key, beside the 20 bits of a linear page number: fetched by ring 3
+LAST = USER - 1
 _CLOSERS = {closing: closer(closing) for closing in Closing}
 
 
@@ -38,6 +43,7 @@ class CodePage:
     shown: memoryview
     scan: PageScan
     actions: dict[int, Action] = field(default_factory=dict)
+    home: int | None = None  # the linear page from which its jumps to stubs lead right; None: it has none
 
 
 class OutOfFrames(Exception):
@@ -60,6 +66,12 @@ class CodePages:
         self.fetched: dict[int, CodePage] = {}  # linear page (| 1 << 20 in ring 3) -> page, since the last flush
         self.writable: set[int] = set()  # guest-physical pages that the engine may hold as writable
         self.answered: set[int] = set()  # linear pages that it may read or write, since the last flush
+        self.running: dict[int, CodePage] = {}  # what was fetched around EIP before the last flush
+        self.where: Callable[[], int] = lambda: 0  # the linear page of EIP
+        self.refuses: Refuses = lambda code: False
+        self.lost = False  # a block could not be checked: all translations must go before the engine goes on
+        self.alone: tuple[int, int] | None = None  # linear address and size of the instruction that runs alone
+        self._uncovered: list[tuple[CodePage, Patch]] = []
         self.scanned = self.checked = self.vetoed = self.dropped = 0
         self.watched: dict[int, list[CodePage]] = {}  # guest-physical page -> its code pages
         memory.watched, memory.on_write = self.watched, self.drop
@@ -70,18 +82,23 @@ class CodePages:
         return page if page is not None else self._make(ppn, view)
 
     def _make(self, ppn: int, view: View) -> CodePage:
-        if self.used == self.count:
-            raise OutOfFrames
-        frame, self.used = self.used, self.used + 1
-        shown = self.frames[frame * PAGE : (frame + 1) * PAGE]
-        original = self.memory.page(ppn)
+        frame, shown = self.take_frame()
+        original = bytes(self.memory.page(ppn))
         shown[:] = original
         closes = _CLOSERS[view.closing] if view.closing else _nothing
         page = CodePage(ppn, view, frame, shown, PageScan(original, shown, view.bits, closes))
+        page.scan.pin()
         self.pages[ppn, view] = page
         self.watched.setdefault(ppn, []).append(page)
         self.scanned += 1
         return page
+
+    def take_frame(self) -> tuple[int, memoryview]:
+        """A frame that no translation knows, and its bytes. Raises OutOfFrames."""
+        if self.used == self.count:
+            raise OutOfFrames
+        frame, self.used = self.used, self.used + 1
+        return frame, self.frames[frame * PAGE : (frame + 1) * PAGE]
 
     def drop(self, ppn: int) -> None:
         """The page's content changes: no code page of it survives."""
@@ -96,29 +113,127 @@ class CodePages:
         self.watched.clear()
         self.used = 0
         self.forget()
+        self.running.clear()
+        self._uncovered.clear()
+        self.lost = False
+
+    def forget_fetches(self) -> None:
+        """The engine has lost its TLB. It may still go on in blocks of the pages around EIP, chained to each other."""
+        fetched = self.fetched
+        if not fetched:
+            return
+        here, kept = self.where(), {}
+        for page in (here - 1 & LAST, here, here + 1 & LAST):
+            for key in (page, page | USER):
+                known = fetched.get(key) or self.running.get(key)
+                if known is not None:
+                    kept[key] = known
+        self.running = kept
+        fetched.clear()
+
+    def executed(self, key: int) -> CodePage | None:
+        """The page that blocks at a linear page (| USER) come from, also when fetches were forgotten since."""
+        return self.fetched.get(key) or self.running.get(key)
+
+    # --- checks
 
     def check(self, linear: int, size: int, user: int) -> Verdict:
-        """Check a translated block of `size` bytes at `linear`, fetched by ring 3 when `user` is 1 << 20."""
+        """Check a translated block of `size` bytes at `linear`, fetched by ring 3 when `user` is USER."""
         self.checked += 1
-        start, end = linear & 0xFFF, (linear & 0xFFF) + size
-        result = self._check_page(linear, start, end, user)
-        if result.verdict is Verdict.SAFE and end > PAGE:
-            following = (linear & 0xFFFF_F000) + PAGE & 0xFFFF_FFFF
-            result = self._check_page(following, result.next - PAGE, end - PAGE, user)
-        if result.verdict is not Verdict.SAFE:
-            self.vetoed += 1
-        return result.verdict
-
-    def _check_page(self, linear: int, start: int, end: int, user: int) -> Checked:
-        page = self.fetched.get(linear >> 12 | user)
+        key = linear >> 12 | user
+        page = self.fetched.get(key)
         if page is None:  # fetches were forgotten while the block was being translated
-            return Checked(Verdict.CHANGED, start)
-        return page.scan.check(start, end, lambda: self.tail(linear, user))
+            self.lost = True
+            verdict = Verdict.CHANGED
+        elif self.alone is not None and self.alone[0] == linear:
+            verdict = self._check_alone(linear, size, key)
+        else:
+            start = linear & 0xFFF
+            verdict = self._check_pages(page, key, start, start + size)
+        if verdict is not Verdict.SAFE:
+            self.vetoed += 1
+        return verdict
 
-    def tail(self, linear: int, user: int) -> bytes:
-        """The first bytes of the page after `linear`'s, as fetched now; empty when that page is not mapped."""
-        following = self.fetched.get((linear >> 12) + 1 & 0xF_FFFF | user)
-        return b"" if following is None else bytes(following.scan.original[:15])
+    def _check_pages(self, page: CodePage, key: int, start: int, end: int) -> Verdict:
+        result = check(page.scan, start, end, lambda: self.tail(key), self.refuses)
+        if result.verdict is not Verdict.SAFE or end <= PAGE:
+            return result.verdict
+        key = self._following(key)
+        second = self.fetched.get(key)
+        if not isinstance(second, CodePage):
+            self.lost = True
+            return Verdict.CHANGED
+        start, end = result.next - PAGE, end - PAGE
+        if start > end and not self.refuses(page.scan.original[result.last :] + second.scan.original[:end]):
+            page.scan.close(result.last, DISPUTED)
+            return Verdict.CHANGED
+        if check_tail(second.scan, min(start, end)) is not Verdict.SAFE:
+            if hides(second.scan, 0, start):
+                page.scan.close(result.last, HIDING)
+            return Verdict.CHANGED
+        if start >= end:
+            return Verdict.SAFE
+        return check(second.scan, start, end, lambda: self.tail(key), self.refuses).verdict
+
+    def tail(self, key: int) -> bytes:
+        """The first bytes of the page after `key`'s, as fetched now; empty when that page is not mapped."""
+        following = self.fetched.get(self._following(key))
+        return following.scan.original[:MAX_LENGTH] if isinstance(following, CodePage) else b""
+
+    @staticmethod
+    def _following(key: int) -> int:
+        return key & USER | key + 1 & LAST
+
+    # --- what the engine must not translate
+
+    def settle(self, key: int, page: CodePage) -> bool:
+        """A page is about to be fetched at `key`. True: not now, its beginning makes the end of the one before lethal."""
+        if page.scan.head is not None:
+            page.scan.settle_head(self.tail(key))
+        before = self.fetched.get(key & USER | key - 1 & LAST)
+        if not isinstance(before, CodePage) or before.scan.head is None:
+            return False
+        return before.scan.settle_head(page.scan.original[:MAX_LENGTH])
+
+    def hide_again(self) -> None:
+        """The instruction that ran alone is done."""
+        self.alone = None
+        while self._uncovered:
+            page, patch = self._uncovered.pop()
+            page.shown[patch.site : patch.end] = patch.replacement
+
+    def _check_alone(self, linear: int, size: int, key: int) -> Verdict:
+        """The block must be the one instruction and show its original bytes; what hides any of them is lifted."""
+        assert self.alone is not None
+        code, uncovered = b"", len(self._uncovered)
+        for part, start, end in self._spans(linear, self.alone[1], key & USER):
+            page = self.fetched.get(part)
+            if page is None:
+                return Verdict.CHANGED
+            if isinstance(page, CodePage):
+                code += page.scan.original[start:end]
+                self._uncover(page, start, end)
+        if len(self._uncovered) != uncovered:
+            return Verdict.CHANGED
+        if len(code) >= size and (size == self.alone[1] or self.refuses(code[:size])):
+            return Verdict.SAFE
+        raise Unsupported(f"the instruction {code.hex(' ')}, which the engine decodes differently")
+
+    def _uncover(self, page: CodePage, start: int, end: int) -> None:
+        for patch in page.scan.patches.values():
+            if patch.state is PatchState.ENABLED and patch.site < end and patch.end > start:
+                at = slice(patch.site, patch.end)
+                if page.shown[at] != patch.original:
+                    page.shown[at] = patch.original
+                    self._uncovered.append((page, patch))
+
+    @staticmethod
+    def _spans(linear: int, size: int, user: int) -> list[tuple[int, int, int]]:
+        """Keys of the pages that [linear, linear + size) touches, with the offsets in each."""
+        start, key = linear & 0xFFF, linear >> 12 | user
+        if start + size <= PAGE:
+            return [(key, start, start + size)]
+        return [(key, start, PAGE), (CodePages._following(key), 0, start + size - PAGE)]
 
     def sites_by_tactic(self) -> dict[str, int]:
         counts: dict[str, int] = {}

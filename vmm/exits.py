@@ -5,27 +5,38 @@ The hot path is `interrupt` with vector 3: find the code page by linear address,
 An action is resolved once per site: the effect's function, the decoded instruction, the row, and a counter.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 
 from patcher.catalogue import SensitiveInsn, classify
-from patcher.catalogue.invalid import DISPUTED, UNDECODABLE
-from patcher.scan import Verdict
-from patcher.x86.decode import Truncated, decode
+from patcher.catalogue.invalid import DISPUTED, HIDING, UNDECODABLE
+from patcher.check import Verdict
+from patcher.patch import PatchState
+from patcher.tactic import Closing
+from patcher.x86.decode import MAX_LENGTH, Truncated, decode
 from patcher.x86.exceptions import BP, DB, GP, UD, WITH_ERROR_CODE, GuestFault
 from patcher.x86.insn import Insn
 from vmm.action import Action
 from vmm.code_pages import PAGE, CodePage, CodePages
+from vmm.devices.pic import PicPair
 from vmm.effects import EFFECTS
 from vmm.engine.unicorn_engine import UnicornEngine
-from vmm.errors import VmmError
+from vmm.errors import Unsupported, VmmError
 from vmm.inject import inject
+from vmm.processor import Processor
 from vmm.mmu import MASK, USER
-from vmm.vcpu import TF, Vcpu
+from vmm.processor import Processor
+from vmm.stubs import HOT, Stubs
+from vmm.vcpu import IF, TF, Vcpu
 
 DR6_BS = 0x4000
+RECENT = 16  # exceptions that the crash report shows
 MOST_VETOES = 16  # of one block in a row
 _STILL_TRAPPING = frozenset({"cli", "sti"})
+_HOLDS_TRAPS = frozenset({"mov sreg,r/m", "pop sreg"})
+"""With SS, these hold the single-step trap back until the next instruction has run (SDM vol. 3A, 6.8.3)."""
+_CLEARS_TRAPS = frozenset({"int n", "int3", "into", "int1"})
+"""Taken, these clear TF and are not trapped after (SDM vol. 3B, 18.3.1.4)."""
 
 
 class Unsettled(VmmError):
@@ -35,7 +46,10 @@ class Unsettled(VmmError):
 class Exits:
     """The engine's callbacks. `attention()` is called after an exit when `pending()` says that something waits."""
 
-    def __init__(self, engine: UnicornEngine, vcpu: Vcpu, code: CodePages) -> None:
+    def __init__(
+        self, engine: UnicornEngine, vcpu: Vcpu, code: CodePages, pics: PicPair, stubs: Stubs | None = None
+    ) -> None:
+        self.pics, self.stubs = pics, stubs
         self.engine = engine
         self.vcpu = vcpu
         self.code = code
@@ -44,15 +58,70 @@ class Exits:
         self.flags_word = vcpu.area.layout.eflags // 4
         self.failure: BaseException | None = None
         self.page_at: Callable[[int], CodePage | None] = lambda linear: None
-        self.pending: Callable[[], bool] = lambda: False
+        self.work = False  # something besides an interrupt or a halt waits for the run loop
         self.attention: Callable[[], None] = lambda: None
+        self.step_alone: Callable[[], None] = lambda: None
         self.on_step: Callable[[], bool] | None = None  # set while one instruction is being stepped
         self.reasons: Counter[str] = Counter()
         self.faults: Counter[int] = Counter()
+        self.recent: deque[tuple[int, GuestFault]] = deque(maxlen=RECENT)  # the last exceptions, with their EIP
         self.interrupts: Counter[int] = Counter()
         self.addresses: Counter[int] | None = None
         self.actions: list[Action] = []
         self._vetoed, self._vetoes = (0, 0), 0
+
+    def callback(self) -> Callable[[int, int, int], None]:
+        """The engine's interrupt callback: `interrupt`, with the way of a resolved trap laid straight."""
+        vcpu, words, fetched, mem = self.vcpu, self.words, self.code.fetched, self.vcpu.mem
+        eip_word, cs_base_word, flags_word = self.eip_word, self.cs_base_word, self.flags_word
+        pics, interrupt, deliver_and_attend, fail = self.pics, self.interrupt, self._deliver_and_attend, self.fail
+
+        def callback(_handle: int, vector: int, _data: int) -> None:
+            try:
+                eip = words[eip_word] - 1 & MASK
+                linear = eip + words[cs_base_word] & MASK
+                page = fetched.get(linear >> 12 | USER if mem.user else linear >> 12)
+                action = page.actions.get(linear & 0xFFF) if page is not None and vector == BP else None
+                if action is None or words[flags_word] & TF or self.on_step is not None:
+                    interrupt(vector)
+                    return
+                words[eip_word] = eip
+                vcpu.shadow = False
+                count = action.count = action.count + 1
+                action.effect(vcpu, action.insn)
+                if vcpu.shadow:
+                    vcpu.shadow_eip = words[eip_word]
+                if count in HOT:
+                    self.promote(page, linear, action)
+                if (pics.pending and words[flags_word] & IF) or vcpu.halted or self.work:
+                    self.attention()
+            except GuestFault as fault:
+                deliver_and_attend(fault)
+            except BaseException as error:
+                fail(error)
+
+        return callback
+
+    def promote(self, page: CodePage, linear: int, action: Action) -> None:
+        """A site that traps often gets a stub, where one can do its work."""
+        if self.stubs is not None and isinstance(page, CodePage) and page.view.closing is Closing.KERNEL:
+            resume = self.stubs.promote(page, linear, action.insn, self._slow_action)
+            if resume is not None:
+                self.words[self.eip_word] = resume - self.words[self.cs_base_word] & MASK
+
+    def _slow_action(self, insn: Insn, linear: int) -> Action:
+        """What the trap in a stub does for the instruction at `linear`: EIP goes back to it, then its effect."""
+        row = classify(insn)
+        assert row is not None
+        effect, eip = EFFECTS[row.effect], linear - self.words[self.cs_base_word] & MASK
+
+        def slow(v: Processor, insn: Insn) -> None:
+            v.eip = eip
+            effect(v, insn)
+
+        action = Action(slow, insn, row)
+        self.actions.append(action)
+        return action
 
     def interrupt(self, vector: int) -> None:
         """An exception, or a trap of ours, with EIP at the instruction (faults) or after it (int3, int n)."""
@@ -63,7 +132,7 @@ class Exits:
             if vector == BP:
                 eip = words[self.eip_word] - 1 & MASK
                 linear = eip + words[self.cs_base_word] & MASK
-                page = self.code.fetched.get(linear >> 12 | (USER if vcpu.cpl == 3 else 0)) or self._page_again(linear)
+                page = self.code.executed(linear >> 12 | (USER if vcpu.cpl == 3 else 0)) or self._page_again(linear)
                 action = page.actions.get(linear & 0xFFF) or self._resolve(page, linear)
                 if action is None:
                     self.deliver(GuestFault(BP))  # the guest's own int3
@@ -73,23 +142,37 @@ class Exits:
                     if self.on_step is not None:
                         self.on_step()
                     action.effect(vcpu, action.insn)
-                    if tf:
-                        self._after_single_step()
-                    if vcpu.shadow:
-                        vcpu.shadow_eip = words[self.eip_word]
+                    if self.on_step is None:
+                        self._completed(action.row, tf)
             else:
                 self._exception(vector)
-            if self.pending():
+            if self.pics.pending or vcpu.halted or self.work:
                 self.attention()
         except GuestFault as fault:
             self._deliver_and_attend(fault)
         except BaseException as error:
             self.fail(error)
 
+    def perform(self, insn: Insn, row: SensitiveInsn) -> None:
+        """The effect of the instruction at EIP, met otherwise than at its trap. Raises GuestFault."""
+        tf = self.words[self.flags_word] & TF
+        self.vcpu.shadow = False
+        EFFECTS[row.effect](self.vcpu, insn)
+        self._completed(row, tf)
+
+    def _completed(self, row: SensitiveInsn, tf: int) -> None:
+        """After an instruction that began with `tf`: note what it holds off, or trap."""
+        if self.vcpu.shadow:
+            self.vcpu.shadow_eip = self.words[self.eip_word]
+        if not tf or (self.vcpu.shadow and row.effect in _HOLDS_TRAPS):
+            return
+        if row.effect not in _CLEARS_TRAPS or self.words[self.flags_word] & TF:
+            self._after_single_step()
+
     def _deliver_and_attend(self, fault: GuestFault) -> None:
         try:
             self.deliver(fault)
-            if self.pending():
+            if self.pics.pending or self.vcpu.halted or self.work:
                 self.attention()
         except BaseException as error:
             self.fail(error)
@@ -109,25 +192,57 @@ class Exits:
     def _resolve(self, page: CodePage, linear: int) -> Action | None:
         """The action at a trap: None when the int3 is the guest's own."""
         offset = linear & 0xFFF
+        if not isinstance(page, CodePage):
+            raise Unsupported("code at an address where nothing is mapped", linear)
         patch = page.scan.patches.get(offset)
         if patch is None and page.scan.original[offset] == 0xCC:
             return None
+        words, eip_word = self.words, self.eip_word
+        words[eip_word] = linear - words[self.cs_base_word] & MASK  # for a fault of the page where it goes on
         insn, row = self.identify(linear, page.view.bits)
         if patch is not None and patch.row is DISPUTED:
             row = DISPUTED
+        if patch is not None and patch.row is HIDING:
+            return Action(self._alone, insn, HIDING)
         if row is None:
-            raise Unsettled(f"no sensitive instruction at the trap at linear {linear:#010x}: {insn}")
+            return Action(self._look_again, insn, UNDECODABLE)
         action = Action(EFFECTS[row.effect], insn, row)
         if offset + len(insn.raw) <= PAGE:  # else what follows depends on how the next page is mapped
             page.actions[offset] = action
         self.actions.append(action)
         return action
 
+    def _alone(self, _v: Processor, _insn: Insn) -> None:
+        """Bytes of the instruction must stay hidden from all other decodings: the engine runs it by itself."""
+        self._retranslate()
+        self.step_alone()
+
+    def _look_again(self, _v: Processor, _insn: Insn) -> None:
+        """The next page is mapped otherwise than it was: the trap belongs to no instruction now."""
+        linear = self._retranslate()
+        page = self.code.executed(linear >> 12 | (USER if self.vcpu.cpl == 3 else 0))
+        patch = page.scan.patches.get(linear & 0xFFF) if isinstance(page, CodePage) else None
+        if isinstance(page, CodePage) and patch is not None and patch.state is PatchState.ENABLED:
+            page.scan.take_back(patch.site, "the instruction goes on otherwise on the next page")
+        self.code.forget()
+
+    def _retranslate(self) -> int:
+        """Have the engine look at EIP anew; the linear address of it."""
+        linear = self.vcpu.eip + self.words[self.cs_base_word] & MASK
+        self.engine.remove_blocks(linear, linear + 1)
+        return linear
+
     def identify(self, linear: int, bits: int) -> tuple[Insn, SensitiveInsn | None]:
-        """The instruction at `linear` in guest memory and its row; the row `UNDECODABLE` when there is none."""
-        code = self.vcpu.mem.fetch_bytes(linear, 15)
+        """The instruction at `linear` in guest memory and its row; the row `UNDECODABLE` when there is none.
+
+        The page after it is only looked at when the instruction goes on there. Raises that page's GuestFault.
+        """
+        code = self.vcpu.mem.fetch_bytes(linear, min(MAX_LENGTH, PAGE - (linear & 0xFFF)))
         try:
-            insn = decode(code, 0, bits)
+            try:
+                insn = decode(code, 0, bits)
+            except Truncated:
+                insn = decode(code + self.vcpu.mem.fetch_bytes(linear + len(code), MAX_LENGTH - len(code)), 0, bits)
         except Truncated:
             insn = None
         if insn is None:
@@ -140,6 +255,7 @@ class Exits:
         """A fault of the guest's own, a step that is done, or cli and sti that must come to us."""
         vcpu = self.vcpu
         self.reasons[f"vector {vector}"] += 1
+        self.leave_stub()
         error = vcpu.area.land_exception()
         if vector == DB:
             self._single_step()
@@ -150,16 +266,31 @@ class Exits:
             return
         self.deliver(GuestFault(vector, error if vector in WITH_ERROR_CODE else None))
 
+    def leave_stub(self, entry_only: bool = False) -> bool:
+        """Let EIP name the guest's own instruction when it stands in a stub; False when that one is half done.
+
+        With `entry_only`, False also behind a stub's start: coming back to a covered neighbour takes the stub back.
+        """
+        if self.stubs is None or not self.stubs.pages:
+            return True
+        base = self.words[self.cs_base_word]
+        linear = self.words[self.eip_word] + base & MASK
+        if linear >> 12 not in self.stubs.pages:
+            return True
+        origin = self.stubs.origins.get(linear)
+        if origin is None or (entry_only and linear not in self.stubs.entries):
+            return False
+        self.words[self.eip_word] = origin - base & MASK
+        return True
+
     def _emulate_flag_instruction(self) -> bool:
-        """cli or sti refused by the engine: because a window is open, or because the guest may not."""
+        """cli or sti refused by the engine."""
         vcpu = self.vcpu
         linear = vcpu.eip + self.words[self.cs_base_word] & MASK
         insn, row = self.identify(linear, 32 if vcpu.area.code32 else 16)
         if row is None or row.effect not in _STILL_TRAPPING:
             return False
-        EFFECTS[row.effect](vcpu, insn)
-        if vcpu.shadow:
-            vcpu.shadow_eip = vcpu.eip
+        self.perform(insn, row)
         return True
 
     def _single_step(self) -> None:
@@ -181,6 +312,7 @@ class Exits:
             if self.on_step is not None:
                 self.on_step()
             self.vcpu.area.land_exception()
+            self.leave_stub()
             self.deliver(GuestFault(UD))
         except BaseException as error:
             self.fail(error)
@@ -189,6 +321,7 @@ class Exits:
     def deliver(self, fault: GuestFault) -> None:
         """Make the guest take `fault`; raises TripleFault."""
         self.faults[fault.vector] += 1
+        self.recent.append((self.words[self.eip_word], fault))
         if fault.address is not None:
             self.vcpu.cr2 = fault.address
             self.vcpu.tlb.flush_page(fault.address)  # a page fault forgets what was known (SDM vol. 3A, 4.10.4.1)
@@ -199,8 +332,13 @@ class Exits:
     def block(self, linear: int, size: int) -> None:
         """A block was translated: it runs only if every byte of it has been looked at."""
         try:
+            if self.stubs is not None and (linear & MASK) >> 12 in self.stubs.pages:
+                return  # ours; whoever jumps between stubs finds int3
             verdict = self.code.check(linear & MASK, size, USER if self.vcpu.cpl == 3 else 0)
             if verdict is Verdict.SAFE:
+                return
+            if self.code.lost:
+                self.engine.stop()
                 return
             self.engine.remove_blocks(linear, linear + size)
             self.engine.stop()
@@ -214,5 +352,5 @@ class Exits:
         self._vetoes = self._vetoes + 1 if self._vetoed == block else 1
         self._vetoed = block
         if self._vetoes > MOST_VETOES:
-            code = self.vcpu.mem.fetch_bytes(linear & MASK, min(size + 15, 64)).hex(" ")
-            raise Unsettled(f"the block of {size} bytes at linear {linear & MASK:#010x} cannot be made safe: {code}")
+            code = self.vcpu.mem.peek(linear & MASK, min(size + 15, 64)).hex(" ")
+            raise Unsupported(f"the block of {size} bytes at linear {linear & MASK:#010x} that cannot be made safe ({code})")

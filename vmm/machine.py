@@ -9,11 +9,14 @@
 import dataclasses
 import time
 from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from vmm.boot import BootOptions, load, read_file
+from patcher.x86.segment import TableRegister
+from vmm.boot import BootOptions, check_memory, load, read_file
 from vmm.chardev.backend import CharBackend
 from vmm.chardev.buffer import BufferBackend
 from vmm.chardev.opening import open_backend
@@ -25,16 +28,19 @@ from vmm.cpu_model import model
 from vmm.cpu_state import dump
 from vmm.devices.debug_exit import DebugExitPort
 from vmm.devices.pc import Pc, PcOptions, PcSignals
+from vmm.engine.second_opinion import SecondOpinion
 from vmm.engine.unicorn_engine import OPEN_BUS, Callbacks, UnicornEngine
 from vmm.errors import VmmError
 from vmm.exits import Exits
 from vmm.fills import Fills
+from vmm.guest_view import LinearMemory, Registers
 from vmm.limits import Limits
 from vmm.memory import MIB, PAGE, GuestMemory
 from vmm.mmu import Mmu
 from vmm.native import NativeExits, NativeFills, NativeVcpu, hook_machine
 from vmm.report.run_report import ExitReason, RunReport, Stats
 from vmm.run import Ending, Run
+from vmm.stubs import Stubs
 from vmm.trace import Trace
 from vmm.translations import Translations
 from vmm.vcpu import Vcpu
@@ -73,12 +79,28 @@ class Machine:
         if policy not in POLICIES:
             raise VmmError(f"There is no policy {policy!r}; choose from {', '.join(POLICIES)}.")
         self.policy, self.no_reboot, self.trace = policy, no_reboot, trace
-        self._kernel = kernel if isinstance(kernel, bytes) else read_file(kernel, memory * MIB)
         self._name = "the kernel" if isinstance(kernel, bytes) else str(kernel)
+        check_memory(memory * MIB, self._name)
+        self._kernel = kernel if isinstance(kernel, bytes) else read_file(kernel, memory * MIB)
         self._options = BootOptions(append, initrd, address=address)
         self._guest_memory = GuestMemory(memory * MIB)
         self._captured, self._debug_captured = BufferBackend(), BufferBackend()
-        self._backends = (_captured(serial, self._captured), _captured(debugcon, self._debug_captured))
+        self._open = ExitStack()
+        self._closed = False
+        with ExitStack() as undone:
+            undone.callback(self.close)
+            self._wire(serial, debugcon, debug_exits, cpu, display, clock, exit_map)
+            self.boot()
+            undone.pop_all()
+
+    # --- wiring
+
+    def _wire(
+        self, serial: str | CharBackend, debugcon: str | CharBackend, debug_exits: tuple[tuple[int, int], ...] | None,
+        cpu: str, display: str, clock: str, exit_map: bool,
+    ) -> None:  # fmt: skip
+        """Open the backends and put the parts together; what was opened is in `_open`."""
+        self._backends = self._backend(serial, self._captured), self._backend(debugcon, self._debug_captured)
         self.clock = CountedClock() if clock == "counted" else HostClock()
         self.timers = Timers(self.clock)
         self._build_devices(debug_exits or DEFAULT_DEBUG_EXITS)
@@ -87,11 +109,23 @@ class Machine:
         self.keyboard = Keyboard(self.pc.typist)
         self.screen = Screen(self.pc.vga)
         self.serial = SerialConsole(self._captured, self._send_serial, self._until)
+        self.regs = Registers(self._stopped)
+        self.mem = LinearMemory(self._stopped)
         keys = serial not in ("stdio", "mon:stdio")  # else the terminal's keys go to the serial port
         self._display = self.screen.live(display, self.pc.typist, self._run.wake, keys)
-        self.boot()
+        self._open.callback(self._display.close)
 
-    # --- wiring
+    def _backend(self, where: str | CharBackend, buffer: BufferBackend) -> CharBackend:
+        """The backend that was asked for, with a copy of the output kept for reports and `until`."""
+        backend = open_backend(where) if isinstance(where, str) else where
+        captured = buffer if backend is None else TeeBackend(buffer, backend)
+        self._open.callback(captured.close)
+        return captured
+
+    def _stopped(self) -> Vcpu:
+        if self._closed:
+            raise VmmError("The machine is closed: its processor is gone.")
+        return self.vcpu
 
     def _build_devices(self, debug_exits: tuple[tuple[int, int], ...]) -> None:
         ports = tuple(DebugExitPort(base, size) for base, size in debug_exits)
@@ -104,7 +138,9 @@ class Machine:
     def _build_processor(self, cpu: str, exit_map: bool) -> None:
         native = self.policy == "native"
         memory = self._guest_memory
-        self._engine = engine = UnicornEngine(memory.map, FRAMES, isinstance(self.clock, CountedClock), cpu)
+        processor = "native" if native and cpu == "default" else cpu
+        self._engine = engine = UnicornEngine(memory.map, FRAMES, isinstance(self.clock, CountedClock), processor)
+        self._open.callback(engine.close)
         engine.map_mmio(OPEN_BUS, PAGE, lambda _offset, size: (1 << 8 * size) - 1, lambda _offset, _size, _value: None)
         mmu = Mmu(memory)
         self.vcpu = vcpu = (NativeVcpu if native else Vcpu)(
@@ -112,14 +148,17 @@ class Machine:
         )
         self._code = code = CodePages(memory, memoryview(engine.frames), lambda: vcpu.tlb.mode_changed())
         vcpu.tlb = Translations(engine, code, mmu)
-        self._fills = fills = (NativeFills if native else Fills)(vcpu, mmu, code, self.policy)
-        self._exits = exits = (NativeExits if native else Exits)(engine, vcpu, code)
+        code.where = lambda: (engine.area.eip + engine.area.words[engine.area.cs_base_word] & 0xFFFF_FFFF) >> 12
+        code.refuses = SecondOpinion(engine.area, cpu)
+        self._stubs = stubs = Stubs(code, mmu, engine.remove_blocks)
+        self._fills = fills = (NativeFills if native else Fills)(vcpu, mmu, code, self.policy, stubs)
+        self._exits = exits = (NativeExits if native else Exits)(engine, vcpu, code, self.pc.pics, stubs)
         self._listen(exit_map)
         engine.install(
             Callbacks(
-                interrupt=lambda _handle, vector, _data: exits.interrupt(vector),
+                interrupt=_hot(exits, "interrupt", lambda _handle, vector, _data: exits.interrupt(vector)),
                 invalid=lambda _handle, _data: exits.invalid(),
-                fill=lambda _handle, linear, access, answer, _data: fills.fill(linear, access, answer),
+                fill=_hot(fills, "fill", lambda _handle, linear, access, answer, _data: fills.fill(linear, access, answer)),
                 block=exits.block,
             )
         )
@@ -152,10 +191,10 @@ class Machine:
         """Load the image into cleared memory and put the processor at its entry."""
         state = load(self._kernel, self._name, self._guest_memory.bytes, self._options)
         vcpu = self.vcpu
+        self._engine.reset_fpu()
         for index, segment in enumerate(state.segments):
             vcpu.load_segment(index, segment)
-        vcpu.gdtr.base, vcpu.gdtr.limit = state.gdtr
-        vcpu.idtr.base, vcpu.idtr.limit = state.idtr
+        vcpu.gdtr, vcpu.idtr = TableRegister(*state.gdtr), TableRegister(*state.idtr)
         vcpu.regs[:] = memoryview(bytearray(b"".join(r.to_bytes(4, "little") for r in state.regs))).cast("I")
         vcpu.eip = state.eip
         vcpu.start(state.cr0, state.eflags)
@@ -165,6 +204,7 @@ class Machine:
 
         `timeout` is in seconds of host time. May be called again after a limit or a match.
         """
+        self._stopped()
         return self._go(Limits.of(until, timeout, max_insns))
 
     def stop(self) -> None:
@@ -189,7 +229,7 @@ class Machine:
 
     def _report(self, ending: Ending, seconds: float) -> RunReport:
         status = ending.value if ending.reason is ExitReason.GUEST_EXIT else ending.reason.status
-        picture = dump(self.vcpu) if ending.reason is ExitReason.TRIPLE_FAULT else None
+        picture = dump(self.vcpu, self._exits.recent) if ending.reason is ExitReason.TRIPLE_FAULT else None
         stats = self.stats
         stats = dataclasses.replace(stats, seconds_monitor=max(0.0, seconds - stats.seconds_guest))
         return RunReport(ending.reason, status, ending.message, self._captured.text(), self.screen.text, stats, picture)
@@ -212,10 +252,11 @@ class Machine:
         )  # fmt: skip
 
     def close(self) -> None:
-        """Give back the terminal, files and memory; the machine cannot run again."""
-        self._display.close()
-        for backend in self._backends:
-            backend.close()
+        """Give back the terminal, files and the engine; the machine cannot run again, its texts can be read."""
+        if not self._closed:
+            self._closed = True
+            self._open.close()
+            self._guest_memory.discard()
 
     def __enter__(self) -> Self:
         return self
@@ -245,7 +286,7 @@ class Machine:
         return self.run(until=pattern, timeout=timeout)
 
 
-def _captured(where: str | CharBackend, buffer: BufferBackend) -> CharBackend:
-    """The backend that was asked for, with a copy of the output kept for reports and `until`."""
-    backend = open_backend(where) if isinstance(where, str) else where
-    return buffer if backend is None else TeeBackend(buffer, backend)
+def _hot(part: Exits | Fills, name: str, plain: Callable[..., Any]) -> Callable[..., Any]:
+    """The part's own fast callback, unless it has none or somebody listens to the function behind it."""
+    special = type(part) not in (Exits, Fills)
+    return plain if special or name in vars(part) else part.callback()

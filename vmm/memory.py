@@ -6,6 +6,7 @@ ones and writes are dropped, as on an ISA bus with no device there. Code pages m
 pass through the engine: `on_write` is called with the page number before a byte of a watched page changes.
 """
 
+import contextlib
 import mmap
 from collections.abc import Callable, Container
 
@@ -59,6 +60,7 @@ class GuestMemory:
             return self.bytes[ppn << 12 : (ppn + 1) << 12]
         return b"\xff" * PAGE
 
-    def close(self) -> None:
-        self.words.release()
-        self.bytes.release()
+    def discard(self) -> None:
+        """Give all but the first MiB (the screen is there) back to the host; it reads as zeroes from now on."""
+        with contextlib.suppress(AttributeError, OSError):  # where the host cannot, the collector does it later
+            self.map.madvise(mmap.MADV_REMOVE, MIB)

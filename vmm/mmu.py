@@ -5,15 +5,27 @@ Translations are remembered as a hardware TLB does, and dropped when the guest f
 page-table change earlier than the guest is promised to, nor much later.
 """
 
+from collections.abc import Callable
+
 from patcher.x86.exceptions import GuestFault
 from patcher.x86.paging import CR0_PG, CR0_WP, CR4_PAE, CR4_PSE, EFER_NXE, Access, Mode, Translation, walk
-from vmm.memory import GuestMemory
+from vmm.memory import PAGE, GuestMemory
 
 MASK = 0xFFFF_FFFF
 USER = 1 << 20  # in a key of the remembered translations: beside the 20 bits of a page number
 
 _ACCESS = {(write, user): Access(write, user) for write in (False, True) for user in (False, True)}
 _FETCH = {user: Access(False, user, True) for user in (False, True)}
+
+
+class _Untouched:
+    """Physical memory for a walk that must leave no trace."""
+
+    def __init__(self, memory: GuestMemory) -> None:
+        self.read32 = memory.read32
+
+    def write32(self, gpa: int, value: int) -> None:
+        """Accessed and dirty bits stay as they are."""
 
 
 class Mmu:
@@ -24,6 +36,7 @@ class Mmu:
         self.paging = False
         self.mode = Mode(0, False, False, False, False)
         self.user = False  # virtual CPL is 3
+        self.directory: int | None = None  # word number of the page directory, when paging is 32-bit
         self.reads: dict[int, int] = {}  # page number | USER -> guest-physical page address
         self.writes: dict[int, int] = {}
         self.large: set[int] = set()  # numbers of 4 MiB regions in which large pages were found
@@ -31,6 +44,8 @@ class Mmu:
     def set_mode(self, cr0: int, cr3: int, cr4: int, efer: int) -> None:
         self.paging = bool(cr0 & CR0_PG)
         self.mode = Mode(cr3, bool(cr4 & CR4_PAE), bool(cr4 & CR4_PSE), bool(cr0 & CR0_WP), bool(efer & EFER_NXE))
+        usable = self.paging and not self.mode.pae and cr3 >> 12 < self.memory.pages
+        self.directory = cr3 >> 12 << 10 if usable else None
         self.flush()
 
     def flush(self) -> None:
@@ -64,6 +79,16 @@ class Mmu:
         if found.large:
             self.large.add(linear >> 22)
         return found
+
+    def is_mapped(self, linear: int) -> bool:
+        """Does any access to `linear` find a present page (or memory, without paging)? Sets no bits."""
+        if not self.paging:
+            return linear < self.memory.size
+        try:
+            walk(_Untouched(self.memory), self.mode._replace(wp=False), linear, Access(False, False))
+        except GuestFault as fault:
+            return bool((fault.error_code or 0) & 1)
+        return True
 
     def _read_page(self, page: int, user: bool) -> int:
         key = page | USER if user else page
@@ -128,10 +153,19 @@ class Mmu:
 
     def read(self, linear: int, size: int) -> int:
         """With the rights of the current virtual CPL."""
+        gpa = self.reads.get(linear >> 12 | USER if self.user else linear >> 12)
+        if gpa is not None and size == 4 and not linear & 3 and gpa < self.memory.size:
+            return self.memory.words[(gpa | linear & 0xFFC) >> 2]
         return self.read_as(linear, size, 3 if self.user else 0)
 
     def write(self, linear: int, size: int, value: int) -> None:
-        self.write_as(linear, size, value, 3 if self.user else 0)
+        """With the rights of the current virtual CPL."""
+        gpa = self.writes.get(linear >> 12 | USER if self.user else linear >> 12)
+        memory = self.memory
+        if gpa is not None and size == 4 and not linear & 3 and gpa < memory.size and gpa >> 12 not in memory.watched:
+            memory.words[(gpa | linear & 0xFFC) >> 2] = value
+        else:
+            self.write_as(linear, size, value, 3 if self.user else 0)
 
     def read_system(self, linear: int, size: int) -> int:
         """With supervisor rights: descriptor tables, TSS, interrupt frames."""
@@ -141,14 +175,24 @@ class Mmu:
         self.write_as(linear, size, value, 0)
 
     def fetch_bytes(self, linear: int, size: int) -> bytes:
-        """Up to `size` instruction bytes at `linear`; fewer where a fetch would fault. Sets no bit, raises nothing."""
+        """`size` instruction bytes at `linear`, as a fetch: sets accessed bits, raises the GuestFault of a page."""
+        return self._bytes(linear, size, lambda at: self.translate_fetch(at, self.user).page)
+
+    def peek(self, linear: int, size: int) -> bytes:
+        """Up to `size` bytes at `linear`, for reports: fewer where nothing is mapped. Leaves no trace."""
+        untouched, any_read = _Untouched(self.memory), _ACCESS[False, False]
+        try:
+            return self._bytes(
+                linear, size, lambda at: walk(untouched, self.mode, at, any_read).page if self.paging else at & ~0xFFF
+            )
+        except GuestFault:
+            ahead = PAGE - (linear & 0xFFF)
+            return self.peek(linear, ahead) if size > ahead else b""
+
+    def _bytes(self, linear: int, size: int, page_of: Callable[[int], int]) -> bytes:
         out = b""
         while len(out) < size:
             at = linear + len(out) & MASK
-            try:
-                gpa = self._read_page(at >> 12, self.user) | at & 0xFFF
-            except GuestFault:
-                break
-            take = min(size - len(out), 4096 - (at & 0xFFF))
-            out += bytes(self.memory.page(gpa >> 12)[at & 0xFFF : (at & 0xFFF) + take])
+            start, page = at & 0xFFF, self.memory.page(page_of(at) >> 12)
+            out += bytes(page[start : start + size - len(out)])
         return out

@@ -7,7 +7,8 @@ go through the guest's IDT, ports and cpuid and the time-stamp counter are the m
 
 from collections.abc import Callable
 
-from patcher.x86.exceptions import DB, WITH_ERROR_CODE, GuestFault
+from patcher.x86.exceptions import DB, UD, WITH_ERROR_CODE, GuestFault
+from patcher.x86.paging import CR4_PAE
 from patcher.x86.segment import Segment, TableRegister
 from vmm.engine.unicorn_engine import UnicornEngine
 from vmm.exits import Exits
@@ -18,10 +19,14 @@ from vmm.vcpu import Vcpu
 
 GDTR, IDTR = 8, 9
 EAX, ECX, EDX, EBX = range(4)
+EFER = 0xC000_0080
 
 
 class NativeVcpu(Vcpu):
     """The engine's own processor, seen through the interface of a virtual one."""
+
+    engine_efer: Callable[[], int] = staticmethod(lambda: 0)
+    _mode = (0, 0, 0, 0)
 
     @property
     def cpl(self) -> int:
@@ -38,6 +43,18 @@ class NativeVcpu(Vcpu):
     @eflags.setter
     def eflags(self, value: int) -> None:
         self.area.eflags = value
+
+    @property
+    def cr2(self) -> int:
+        return self.area.cr(2)
+
+    @cr2.setter
+    def cr2(self, value: int) -> None:
+        self.area.set_cr(2, value)
+
+    @property
+    def efer(self) -> int:
+        return self.engine_efer()
 
     def segment(self, index: int) -> Segment:
         return self.area.segment(index)
@@ -60,9 +77,6 @@ class NativeVcpu(Vcpu):
         self.area.set_control_registers(self.cr0, self.cr3, self.cr4)
         super().mode_changed()
 
-    def open_window(self, waiting: bool) -> None:
-        """Nothing traps when the guest sets IF: the run loop looks again soon."""
-
     @property
     def gdtr(self) -> TableRegister:
         return TableRegister(*self.area.table(GDTR))
@@ -81,12 +95,13 @@ class NativeVcpu(Vcpu):
 
     def sync(self) -> None:
         """Take over what the guest did to the control registers without our knowing."""
-        area, mode = self.area, (self.cr0, self.cr3, self.cr4)
+        area = self.area
         self.mem.user = self.cpl == 3
-        now = area.cr(0), area.cr(3), area.cr(4)
-        if now != mode:
-            self.cr0, self.cr3, self.cr4 = now
-            self.mem.set_mode(*now, self.efer)
+        now = area.cr(0), area.cr(3), area.cr(4), self.efer if area.cr(4) & CR4_PAE else 0
+        if now != self._mode:
+            self._mode = now
+            self.cr0, self.cr3, self.cr4 = now[:3]
+            self.mem.set_mode(*now)
         else:
             self.mem.flush()
 
@@ -118,33 +133,36 @@ class NativeExits(Exits):
         vcpu = self.vcpu
         try:
             vcpu.sync()  # type: ignore[attr-defined]
-            in_flight = vcpu.area.exception_in_flight
             error = vcpu.area.land_exception()
             if vector == DB and self.on_step is not None and not self.on_step():
                 return
-            if vector == DB:
-                self.vcpu.dr[6] |= 0x4000
-            length = 0 if in_flight else self._software_length(vector)
-            if length:
+            if vcpu.area.software_interrupt:
+                length = self._software_length(vector)
                 vcpu.eip -= length
                 inject(vcpu, vector, soft=True, insn_length=length)
             else:
                 self.deliver(GuestFault(vector, error if vector in WITH_ERROR_CODE else None))
-            if self.pending():
+            if self.pics.pending or vcpu.halted or self.work:
                 self.attention()
-        except GuestFault as fault:
-            self._deliver_and_attend(fault)
         except BaseException as error_:
             self.fail(error_)
 
     def _software_length(self, vector: int) -> int:
-        """Bytes of the int n, int3 or into that EIP has just passed; 0 when the exception is a real one."""
+        """Bytes of the int n, int3 or into that EIP has just passed."""
         vcpu = self.vcpu
         linear = vcpu.eip + self.words[self.cs_base_word] & MASK
-        before = vcpu.mem.fetch_bytes(linear - 2 & MASK, 2)
-        if before == bytes((0xCD, vector)):
-            return 2
-        return 1 if (vector, before[-1:]) in ((3, b"\xcc"), (4, b"\xce")) else 0
+        return 2 if vcpu.mem.fetch_bytes(linear - 2 & MASK, 2) == bytes((0xCD, vector)) else 1
+
+    def invalid(self) -> bool:
+        """The engine's #UD; `int 6` comes this way as well, with EIP still at it."""
+        if not self.vcpu.area.software_interrupt:
+            return super().invalid()
+        try:
+            self.vcpu.sync()  # type: ignore[attr-defined]
+            inject(self.vcpu, UD, soft=True, insn_length=2)
+        except BaseException as error:
+            self.fail(error)
+        return True
 
     def block(self, linear: int, size: int) -> None:
         """Nothing is checked: this is the run that patched runs are compared with."""
@@ -157,7 +175,7 @@ def hook_machine(engine: UnicornEngine, vcpu: Vcpu, exits: Exits) -> None:
         def call(*arguments: int) -> int:
             try:
                 result = function(*arguments)
-                if exits.pending():
+                if exits.pics.pending or exits.work:
                     engine.stop()
             except BaseException as error:
                 exits.fail(error)
@@ -175,6 +193,7 @@ def hook_machine(engine: UnicornEngine, vcpu: Vcpu, exits: Exits) -> None:
         vcpu.regs[EAX], vcpu.regs[EDX] = vcpu.tsc() & MASK, vcpu.tsc() >> 32
         return 1
 
+    vcpu.engine_efer = lambda: engine.msr(EFER)  # type: ignore[attr-defined]
     engine.hook_instruction("in", guarded(lambda port, size: vcpu.bus.read(port, size)))
     engine.hook_instruction("out", guarded(lambda port, size, value: vcpu.bus.write(port, size, value)))
     engine.hook_instruction("cpuid", guarded(cpuid))

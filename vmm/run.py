@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from patcher.x86.exceptions import GuestFault
 from vmm.clock import Clock, CountedClock, Timers
 from vmm.devices.pic import PicPair
-from vmm.effects import EFFECTS
 from vmm.engine.unicorn_engine import RUN_INVALID, RUN_OK, RUN_REFUSED, UnicornEngine
 from vmm.errors import Unsupported, VmmError
 from vmm.exits import Exits
@@ -57,8 +56,9 @@ class Run:
         self._patience = PATIENCE
         exits.page_at = fills.page_at
         exits.attention = self.attend
+        exits.step_alone = self.begin_step
         timers.on_earlier = self.ticker.rearm
-        pics.on_change = None
+        pics.on_change = self._look_again
 
     # --- called by devices and other threads
 
@@ -98,9 +98,9 @@ class Run:
 
     def _interrupt(self) -> None:
         vcpu = self.vcpu
-        if not vcpu.interrupt_flag or not self.exits.leave_stub():
-            self._look_again()
-        elif self._inhibited():
+        if not vcpu.interrupt_flag or not self.exits.leave_stub(entry_only=True):
+            return
+        if self._inhibited():
             if self.exits.on_step is None:
                 self.begin_step()
         elif self.exits.on_step is None:
@@ -124,16 +124,21 @@ class Run:
     def begin_step(self, ppn: int | None = None) -> None:
         """Have the engine run one instruction alone, with the right to write code page `ppn`."""
         vcpu, exits = self.vcpu, self.exits
-        insn, row = exits.identify(vcpu.eip + vcpu.area.words[vcpu.area.cs_base_word] & MASK, self._bits())
+        try:
+            linear = vcpu.eip + vcpu.area.words[vcpu.area.cs_base_word] & MASK
+            insn, row = exits.identify(linear, self._bits())
+            if row is not None:
+                vcpu.area.clear_irq_inhibit()  # this is the instruction that was held off from interrupts
+                exits.perform(insn, row)
+        except GuestFault as fault:
+            exits.deliver(fault)
+            return
         if row is not None:
-            try:
-                EFFECTS[row.effect](vcpu, insn)
-            except GuestFault as fault:
-                exits.deliver(fault)
             return
         self._guest_tf = bool(vcpu.area.control_flags & TF)
         vcpu.area.control_flags |= TF
         self.fills.step_ppn = ppn
+        self.fills.code.alone = linear, len(insn.raw)
         exits.on_step = self._end_step
 
     def _bits(self) -> int:
@@ -142,6 +147,7 @@ class Run:
     def _end_step(self) -> bool:
         """The stepped instruction is done, or came to us in another way; does the guest step, too?"""
         self.exits.on_step = None
+        self.fills.code.hide_again()
         if not self._guest_tf:
             self.vcpu.area.control_flags &= ~TF
         ppn, self.fills.step_ppn = self.fills.step_ppn, None
@@ -166,13 +172,14 @@ class Run:
             while self.ending is None:
                 self._turn(limits)
         except TripleFault as fault:
-            self.ending = Ending(ExitReason.TRIPLE_FAULT, str(fault))
+            self.end(Ending(ExitReason.TRIPLE_FAULT, str(fault)))  # unless the guest had ended just before
         except Unsupported as verdict:
             self.ending = Ending(ExitReason.UNSUPPORTED, str(verdict))
         except VmmError as error:
             self.ending = Ending(ExitReason.INTERNAL, str(error))
         finally:
             self.ticker.close()
+        assert self.ending is not None
         return self.ending
 
     def _turn(self, limits: Limits) -> None:
@@ -191,6 +198,8 @@ class Run:
                 self._interrupt()
             except GuestFault as fault:
                 self.exits.deliver(fault)
+            if self.pics.pending:
+                self._look_again()
         if self.interrupted:
             self.end(Ending(ExitReason.INTERRUPTED, "The run was interrupted."))
         if self._deadline is not None and time.monotonic() >= self._deadline:
@@ -238,6 +247,8 @@ class Run:
             raise failure
         if budget:
             self._count()
+        if self.fills.code.lost:
+            self._start_over()
         if status == RUN_OK:
             return
         if status not in (RUN_REFUSED, RUN_INVALID):
@@ -267,6 +278,9 @@ class Run:
     def _refusal(self) -> None:
         """The engine was refused an access: a page fault of the guest's, or a write that needs care."""
         fills = self.fills
+        if fills.again:
+            fills.again = False
+            return
         fault, fills.refused = fills.refused, None
         ppn, fills.code_write = fills.code_write, None
         if not self.exits.leave_stub():
@@ -276,9 +290,7 @@ class Run:
             fills.stubs.reset()
         elif fills.out_of_frames:
             fills.out_of_frames = False
-            self.engine.flush_blocks()
-            fills.stubs.clear()
-            fills.code.recycle()
+            self._start_over()
         elif ppn is not None:
             fills.code.drop(ppn)
             self.begin_step(ppn)
@@ -291,6 +303,12 @@ class Run:
             self.exits.reasons["page fault"] += 1
             self.exits.deliver(GuestFault(fault.vector, fault.error_code, self.engine.fault_address))
 
+    def _start_over(self) -> None:
+        """Throw away all translations and code pages."""
+        self.engine.flush_blocks()
+        self.fills.stubs.clear()
+        self.fills.code.recycle()
+
     def _before_crossing(self, fault: GuestFault) -> bool:
         """A fetch fault on the page after the block's: instructions before the one that crosses must still run."""
         vcpu = self.vcpu
@@ -298,5 +316,8 @@ class Run:
         address = self.engine.fault_address
         if not self.fills.fetching or address >> 12 == linear >> 12:
             return False
-        insn, _row = self.exits.identify(linear, self._bits())
+        try:
+            insn, _row = self.exits.identify(linear, self._bits())
+        except GuestFault:
+            return False  # it is this instruction that goes on there
         return linear + len(insn.raw) <= address & ~0xFFF

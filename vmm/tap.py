@@ -114,7 +114,7 @@ class Taps:
 
     def _in_asm(self, say: Callable[[str], None]) -> None:
         def block(linear: int, size: int) -> None:
-            code = self.exits.vcpu.mem.fetch_bytes(linear & _MASK, size)
+            code = self.exits.vcpu.mem.peek(linear & _MASK, size)
             say(f"block at {linear & _MASK:08x}")
             for address, raw, text in instructions(code, linear & _MASK, self._bits()):
                 say(f"  {address:08x} {raw.hex(' '):<32} {text}")

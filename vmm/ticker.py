@@ -42,6 +42,12 @@ class Ticker:
         with self._changed:
             self._changed.notify()
 
+    def soon(self, seconds: float) -> None:
+        """Bring the engine back after `seconds` although nothing is due (the engine's thread)."""
+        with self._changed:
+            self._next_poll = min(self._next_poll, time.monotonic() + seconds)
+            self._changed.notify()
+
     def acknowledge(self) -> None:
         """The engine has come back: deadlines are looked at anew."""
         if self.due:

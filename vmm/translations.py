@@ -27,6 +27,6 @@ class Translations:
 
     def mode_changed(self) -> None:
         self._flush_engine()
-        self._code.fetched.clear()
+        self._code.forget_fetches()
         self._code.writable.clear()
         self._code.answered.clear()

@@ -44,15 +44,16 @@ class Vcpu:
         self.bus = bus
         self.model = model
         self.clock = clock
-        self.fast = fast  # cli, sti and popf may act on the real interrupt flag
-        self.window = False  # an interrupt waits for IF: sti must trap
+        self.fast = fast  # cli and sti may act on the real interrupt flag
+        self._words = area.words
+        self._eip_word = area.eip_word
+        self._segments = [area.segment(i) if i < LDTR else NULL for i in range(8)]
         self.cpl = 0
         self.iopl = 0
         self.cr0, self.cr2, self.cr3, self.cr4 = 0x11, 0, 0, 0
         self.dr = [0, 0, 0, 0, 0, 0, 0xFFFF_0FF0, 0x400]
         self.msrs: dict[int, int] = {}
         self.gdtr, self.idtr = TableRegister(0, 0xFFFF), TableRegister(0, 0x3FF)
-        self._system = [NULL, NULL]  # LDTR, TR
         self.halted = False
         self.shadow = False  # the last instruction holds interrupts off for the one at shadow_eip
         self.shadow_eip = 0
@@ -64,8 +65,8 @@ class Vcpu:
         self.cr2 = self.cr3 = self.cr4 = 0
         self.dr[:] = [0, 0, 0, 0, 0, 0, 0xFFFF_0FF0, 0x400]
         self.msrs.clear()
-        self._system = [NULL, NULL]
-        self.halted = self.shadow = self.window = False
+        self._segments[LDTR:] = [NULL, NULL]
+        self.halted = self.shadow = False
         self.cr0, self.cpl = cr0, 0
         self.apply_ring()
         self.eflags = eflags
@@ -75,11 +76,11 @@ class Vcpu:
 
     @property
     def eip(self) -> int:
-        return self.area.words[self.area.eip_word]
+        return self._words[self._eip_word]
 
     @eip.setter
     def eip(self, value: int) -> None:
-        self.area.words[self.area.eip_word] = value & 0xFFFF_FFFF
+        self._words[self._eip_word] = value & 0xFFFF_FFFF
 
     @property
     def eflags(self) -> int:
@@ -88,11 +89,11 @@ class Vcpu:
 
     @eflags.setter
     def eflags(self, value: int) -> None:
-        changed = ((value >> 12 & 3) == 3) != (self.iopl == 3)  # ring 3's code is shown differently
-        self.iopl = value >> 12 & 3
+        iopl = value >> 12 & 3
+        if iopl != self.iopl:
+            self.iopl = iopl
+            self.tlb.mode_changed()  # code is shown differently
         self.area.eflags = value & ~IOPL | self._engine_iopl() << 12
-        if changed:
-            self.tlb.mode_changed()
 
     @property
     def interrupt_flag(self) -> bool:
@@ -100,26 +101,27 @@ class Vcpu:
 
     def advance(self, insn: Insn) -> None:
         """Step over the instruction that an effect has completed."""
-        area = self.area
-        eip = area.words[area.eip_word] + len(insn.raw)
-        area.words[area.eip_word] = eip & (0xFFFF_FFFF if insn.bits == 32 else 0xFFFF)
+        words, at = self._words, self._eip_word
+        words[at] = words[at] + len(insn.raw) & (0xFFFF_FFFF if insn.bits == 32 else 0xFFFF)
 
     # --- segments
 
     def segment(self, index: int) -> Segment:
-        return self._system[index - LDTR] if index >= LDTR else self.area.segment(index)
+        """Kept beside the engine's copy: no guest instruction loads a segment without coming to us."""
+        return self._segments[index]
 
     def selector(self, index: int) -> int:
-        """The visible part of `segment(index)`, at a fraction of its cost."""
-        return self._system[index - LDTR].selector if index >= LDTR else self.area.selector(index)
+        """The visible part of `segment(index)`."""
+        return self._segments[index].selector
 
     def load_segment(self, index: int, segment: Segment) -> None:
+        self._segments[index] = segment
         if index >= LDTR:
-            self._system[index - LDTR] = segment
             return
-        wide = self.area.code32
-        self.area.load_segment(index, segment)
-        if index == CS and self.area.code32 != wide:
+        area = self.area
+        wide = area.code32, area.stack32
+        area.load_segment(index, segment)
+        if (area.code32, area.stack32) != wide:
             self.tlb.mode_changed()
 
     # --- ring map
@@ -144,13 +146,12 @@ class Vcpu:
         """What makes the engine itself treat cli and sti as the guest expects, or fault where it must come to us."""
         if self.cpl == 3:
             return self.iopl if self.iopl < 3 else 0  # with IOPL 3 the user's cli and sti must come to us
-        return 1 if self.fast and not self.cpl and not self.window else 0
+        return 1 if self.flags_native else 0
 
-    def open_window(self, waiting: bool) -> None:
-        """While an interrupt waits for IF, sti and its kin must trap."""
-        if waiting != self.window:
-            self.window = waiting
-            self.area.control_flags = self.area.control_flags & ~IOPL | self._engine_iopl() << 12
+    @property
+    def flags_native(self) -> bool:
+        """May ring 0's code be shown with cli, sti and the stubs of pushf and popf acting on the real flag?"""
+        return self.fast and not self.cpl and not self.iopl and self.area.stack32
 
     # --- control registers
 

@@ -47,6 +47,15 @@ VEX = _row(
 UNDECODABLE = _row(name="undecodable", key=_NOWHERE, manual="SDM vol. 2D, appendix A")
 """Bytes that are no instruction at all: ``decode`` returned None."""
 
+TOO_LONG = _row(
+    name="more than 15 bytes",
+    key=_NOWHERE,
+    effect="too long",
+    breaks="The engine may raise another exception, or run the wrong part.",
+    manual="SDM vol. 2A, section 2.3.11",
+)
+"""An instruction that its prefixes make longer than 15 bytes: #GP(0), not #UD."""
+
 DISPUTED = _row(
     name="disputed",
     key=_NOWHERE,
@@ -55,6 +64,17 @@ DISPUTED = _row(
     manual="SDM vol. 2A, section 2.1",
 )
 """An instruction whose end is not where the engine put it; it is told at run time, by the check of a block."""
+
+HIDING = _row(
+    name="hiding",
+    key=_NOWHERE,
+    effect="hiding",
+    is_hole=False,
+    breaks="Its bytes hold a sequence that kills the engine, so it is shown only while it runs alone.",
+    manual="SDM vol. 2A, LOCK",
+    control_flow=False,
+)
+"""An instruction with bytes inside that must not be seen by fetches (``patcher.lethal``)."""
 
 
 def _undefined(name: str, key: Key, title: str, modes: frozenset[int] = EVERY_MODE) -> SensitiveInsn:

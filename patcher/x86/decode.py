@@ -12,7 +12,7 @@ from patcher.x86.insn import VEX_MAP, Insn
 from patcher.x86.opcodes import GROUP5_FLOW, MAPS, UNDEFINED_IN_64, Flow, Operands
 from patcher.x86.reader import MAX_LENGTH, Code, Reader
 
-__all__ = ["MAX_LENGTH", "Code", "Flow", "Truncated", "decode", "flow", "length_at"]
+__all__ = ["MAX_LENGTH", "Code", "Flow", "Truncated", "decode", "flow", "length_at", "too_long"]
 
 
 class Truncated(PatcherError):
@@ -180,6 +180,25 @@ def decode(code: Code, offset: int, bits: int) -> Insn | None:
     if not defined or reader.pos - offset > MAX_LENGTH:
         return None
     return reader.insn.finish(bytes(code[offset : reader.pos]))
+
+
+def too_long(code: Code, bits: int) -> bool:
+    """Would ``code``, for which ``decode`` returned None, be an instruction if it had fewer prefixes?
+
+    The processor answers more than 15 bytes with #GP(0), an undefined opcode with #UD.
+    """
+    prefixes = Reader(code, 0, bits)
+    try:
+        prefixes.prefixes()
+    except IndexError:
+        return True
+    for skipped in range(1, prefixes.insn.prefixes + 1):
+        try:
+            if decode(code, skipped, bits) is not None:
+                return True
+        except Truncated:
+            return True
+    return False
 
 
 def length_at(code: Code, offset: int, bits: int) -> int:

@@ -172,6 +172,10 @@ class StateArea:
     def cr(self, number: int) -> int:
         return self.words[self._cr + 2 * number]
 
+    def set_cr(self, number: int, value: int) -> None:
+        """One of the engine's own control registers, as it stands; nothing follows from it."""
+        self.words[self._cr + 2 * number] = value
+
     def set_fpu_mode(self, cr0: int, cr4: int) -> None:
         """Give the engine the guest's CR0.MP/EM/TS/NE and CR4.OSFXSR, so that #NM, #MF and #UD are its own."""
         w = self.words
@@ -183,10 +187,31 @@ class StateArea:
         w[self._cr] = cr0 & 0x7FFF_FFFF | 1
         w[self._cr + 8] = cr4
 
+    @property
+    def mode(self) -> int:
+        """The engine's summary of its mode, on which translations depend."""
+        return self.words[self._hflags] & ~HF_INHIBIT_IRQ
+
+    def copy_mode(self, other: "StateArea") -> None:
+        """Translate as `other`'s engine does: its mode, segments, CR0 and CR4, with code at linear base 0."""
+        w, theirs = self.words, other.words
+        first, after = self._segments, self._segments + SEGMENT_BYTES // 4 * LDTR
+        w[first:after] = theirs[first:after]
+        w[self.cs_base_word] = 0
+        w[self._eflags] = 2
+        w[self._hflags] = other.mode
+        for number in (0, 4):
+            self.set_cr(number, other.cr(number))
+
     def set_control_registers(self, cr0: int, cr3: int, cr4: int) -> None:
         """The engine's own CR0, CR3 and CR4, for a run in which they are the guest's."""
         for number, value in ((0, cr0), (3, cr3), (4, cr4)):
-            self.words[self._cr + 2 * number] = value
+            self.set_cr(number, value)
+
+    @property
+    def software_interrupt(self) -> bool:
+        """Was the event that the engine reports an int n, int3 or into (its next field after the error code)?"""
+        return self.words[self._error_code + 1] == 1
 
     @property
     def exception_in_flight(self) -> bool:
