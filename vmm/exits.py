@@ -9,11 +9,11 @@ from collections import Counter, deque
 from collections.abc import Callable
 
 from patcher.catalogue import SensitiveInsn, classify
-from patcher.catalogue.invalid import DISPUTED, HIDING, UNDECODABLE
+from patcher.catalogue.invalid import DISPUTED, HIDING, TOO_LONG, UNDECODABLE
 from patcher.check import Verdict
 from patcher.patch import PatchState
 from patcher.tactic import Closing
-from patcher.x86.decode import MAX_LENGTH, Truncated, decode
+from patcher.x86.decode import MAX_LENGTH, Truncated, decode, too_long
 from patcher.x86.exceptions import BP, DB, GP, UD, WITH_ERROR_CODE, GuestFault
 from patcher.x86.insn import Insn
 from vmm.action import Action
@@ -23,7 +23,6 @@ from vmm.effects import EFFECTS
 from vmm.engine.unicorn_engine import UnicornEngine
 from vmm.errors import Unsupported, VmmError
 from vmm.inject import inject
-from vmm.processor import Processor
 from vmm.mmu import MASK, USER
 from vmm.processor import Processor
 from vmm.stubs import HOT, Stubs
@@ -246,7 +245,8 @@ class Exits:
         except Truncated:
             insn = None
         if insn is None:
-            return Insn(code[:1], bits, 0, code[0] if code else 0), UNDECODABLE
+            row = TOO_LONG if too_long(code, bits) else UNDECODABLE
+            return Insn(code[:1], bits, 0, code[0] if code else 0), row
         return insn, classify(insn)
 
     # --- exceptions
