@@ -22,28 +22,29 @@ _COPY = f"""
 """
 _CALL = f"    movl ${_AREA}, %ecx\n    call *%ecx\n"
 
+_UNITS = 86
 _PAGE = "".join(
     f"""
-    addl $0x{number + 1:x}, %eax
+    addl ${number + 1:#x}, %eax
     movl %eax, %edx
     shll $0x3, %edx
     xorl %edx, %eax
     testl $0x10, %eax
     jz fresh_{number}
     leal 0x20(%eax,%edx,2), %eax
-    subl $0x7, %eax
+    subl $0x12345, %eax
 fresh_{number}:
-    cmpl %edx, %eax
+    movl %eax, 0x187010
+    cmpl %edx, 0x187010
     cmovel %edx, %eax
     pushl %eax
     movl (%esp), %edx
     popl %ebx
-    bswapl %edx
-    .balign 0x40, 0x90
 """
     + ("    pushfl\n    popfl\n" if number % 8 == 7 else "")
-    for number in range(62)
+    for number in range(_UNITS)
 )
+"""A page of ordinary code, 3.3 bytes an instruction, with ten places to patch twice."""
 
 WORKLOADS = (
     Workload(
