@@ -26,6 +26,7 @@ REGS = (
 MARKS = tuple(0x5A17_0B01 + 0x0103_0507 * i for i in range(8))
 HANDLE_BYTES = 0x2000  # how much of the engine's handle is searched for pointers and for the fault address
 IMAGE_BYTES = 0x2000  # how much of the processor image is looked at
+FIRST_WORDS = 0x100  # behind them may lie the interpreter's own memory, where our numbers turn up as its integers
 NEAR_WORDS = 0x80  # the fields of an exception lie together; farther off its numbers turn up by chance
 CODE = 0x1000
 MID_BLOCK_STOP = (0x7F2,)  # Unicorn 2.1.4, 64-bit
@@ -84,7 +85,7 @@ class _Probe:
         pointer, offset = self._find_image()
         start = struct.unpack("<Q", self.read(handle_of(self.uc) + pointer, 8))[0] + offset
         words = (ctypes.c_uint32 * (IMAGE_BYTES // 4)).from_address(start)
-        layout = self._find_fields(words)
+        layout = self._find_fields((ctypes.c_uint32 * FIRST_WORDS).from_address(start), words)
         counter, fault = self._find_counter(), self._find_fault_address()
         return Learned(layout, pointer, offset, fault, self._find_no_mid_block_stop(), counter)
 
@@ -106,14 +107,17 @@ class _Probe:
         offset, pointer = min(found)  # the nearest pointer is the processor's own
         return pointer, offset
 
-    def _find_fields(self, words: "ctypes.Array[ctypes.c_uint32]") -> StateLayout:
+    def _find_fields(
+        self, words: "ctypes.Array[ctypes.c_uint32]", image: "ctypes.Array[ctypes.c_uint32]"
+    ) -> StateLayout:
+        """`words` is where `image` begins: registers, flags, segments and control registers lie together there."""
         uc = self.uc
         eip = self._written(words, "EIP", lambda v: uc.reg_write(x86.UC_X86_REG_EIP, v), 0x0BAD_1234, 0x0BAD_4321)
         cr2 = self._written(words, "CR2", lambda v: uc.reg_write(x86.UC_X86_REG_CR2, v), 0x0CAF_1234, 0x0CAF_4321)
         gdt = self._written(words, "GDTR", lambda v: uc.reg_write(x86.UC_X86_REG_GDTR, (0, v, 0, 0)), 0xDAD0, 0xFAD0)
         eflags, cc_src, df = self._find_flags(words)
         hflags = self._find_hflags(words)
-        old, error = self._find_exception(words)
+        old, error = self._find_exception(image)
         # The lazy flags lie between EFLAGS and the summary: dst, src, src2, op, df (verified by `_find_flags`).
         return StateLayout(
             regs=0, eip=eip, eflags=eflags, cc_dst=cc_src - 8, cc_src=cc_src, cc_op=df - 4, df=df, hflags=hflags,
