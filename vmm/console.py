@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from vmm.chardev.buffer import BufferBackend
-from vmm.devices.typist import Typist
+from vmm.devices.typist import LONG_HOLD, Typist
 from vmm.devices.vga_text import VgaText
 from vmm.report.run_report import ExitReason, RunReport
 
@@ -56,8 +56,8 @@ class Keyboard:
         self._typist = typist
 
     def send(self, keys: str) -> None:
-        """Press keys by QEMU's sendkey names: "ret", "f1 esc ctrl-c"."""
-        self._typist.send(keys)
+        """Press keys by QEMU's sendkey names, each for a tenth of a second as it does: "ret", "f1 esc ctrl-c"."""
+        self._typist.send(keys, LONG_HOLD)
 
     def type(self, text: str) -> None:
         """Type a text as it stands on a US keyboard."""

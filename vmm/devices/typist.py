@@ -8,12 +8,15 @@ typist waits for a guest that does not read, so no key is ever lost.
 from collections import deque
 from collections.abc import Callable
 
-from vmm.clock import Timers
+from vmm.clock import Timer, Timers
 from vmm.devices.keyboard import Keyboard
 from vmm.devices.keymap import Chord, chords_of_text, parse_chords
 
-#: ns that a key is held, and that passes before the next one
+#: ns that a key is held, and at most what passes before the next one
 DEFAULT_HOLD = 10_000_000
+#: ns that a key which nothing follows is held: a guest that looks ten times a second sees it (QEMU's sendkey, too)
+LONG_HOLD = 100_000_000
+_TOUCHED = 0  # in place of a time to hold: as `touch` says
 
 
 class Typist:
@@ -25,6 +28,7 @@ class Typist:
         self._waiting: deque[tuple[Chord, int]] = deque()
         self._held: tuple[Chord, int] | None = None
         self._resting = False  # a timer stands that goes on to the next chord
+        self._letting_go: Timer | None = None
         #: called when everything was typed
         self.on_idle: Callable[[], None] | None = None
         keyboard.on_drained = self._next
@@ -52,22 +56,52 @@ class Typist:
         self._waiting.extend((chord, hold_ns) for chord in chords)
         self._next()
 
+    def touch(self, chords: list[Chord]) -> None:
+        """Type chords as a terminal tells of them, which does not say when a key is let go.
+
+        Each is held until another follows or LONG_HOLD has passed, and is not let go while the same one comes again.
+        """
+        self._waiting.extend((chord, _TOUCHED) for chord in chords)
+        if self._held is not None and self._held[1] == _TOUCHED and chords:
+            self._hold(DEFAULT_HOLD)
+        self._next()
+
+    def _hold(self, ns: int) -> None:
+        """Let go of what is held in `ns`; what was planned before is forgotten."""
+        self._timers.cancel(self._letting_go)
+        self._letting_go = self._timers.schedule(self._timers.clock.now() + ns, self._let_go)
+
+    def _touch_time(self) -> int:
+        return DEFAULT_HOLD if self._waiting else LONG_HOLD
+
+    def _repeated(self) -> bool:
+        """The key that is held comes again: it stays down, and repeats itself as keyboards do."""
+        if self._keyboard.output or self._held is None or not self._waiting:
+            return False
+        if self._held[1] != _TOUCHED or self._waiting[0] != self._held:
+            return False
+        self._waiting.popleft()
+        self._keyboard.press(self._held[0][-1])
+        self._hold(self._touch_time())
+        return True
+
     def _next(self) -> None:
         if self._held is not None or self._resting or self._keyboard.output or not self._waiting:
             return
         chord, hold_ns = self._held = self._waiting.popleft()
         for key in chord:
             self._keyboard.press(key)
-        self._timers.schedule(self._timers.clock.now() + hold_ns, self._let_go)
+        self._hold(self._touch_time() if hold_ns == _TOUCHED else hold_ns)
 
     def _let_go(self) -> None:
-        if self._held is None:
+        if self._held is None or self._repeated():
             return
         (chord, hold_ns), self._held = self._held, None
         self._resting = True
         for key in reversed(chord):
             self._keyboard.release(key)
-        self._timers.schedule(self._timers.clock.now() + hold_ns, self._rested)
+        rest = min(hold_ns or DEFAULT_HOLD, DEFAULT_HOLD)
+        self._timers.schedule(self._timers.clock.now() + rest, self._rested)
 
     def _rested(self) -> None:
         self._resting = False

@@ -69,4 +69,4 @@ class TerminalKeys:
 
     def receive(self, data: bytes) -> None:
         """A piece of terminal input."""
-        self._typist.press(list(chords(data.decode("utf-8", "ignore"))))
+        self._typist.touch(list(chords(data.decode("utf-8", "ignore"))))

@@ -5,7 +5,8 @@ from vmm.clock import CountedClock, Timers
 from vmm.devices.i8042 import I8042
 from vmm.devices.irq import IrqLine
 from vmm.devices.keyboard import Keyboard
-from vmm.devices.typist import DEFAULT_HOLD, Typist
+from vmm.devices.keymap import parse_chords
+from vmm.devices.typist import DEFAULT_HOLD, LONG_HOLD, Typist
 
 
 class Bench:
@@ -78,3 +79,28 @@ def test_being_done_is_told() -> None:
     bench.step(5)
     bench.step(5)
     assert calls == [10]
+
+
+def test_a_touched_key_is_held_long_when_nothing_follows() -> None:
+    bench = Bench()
+    bench.typist.touch(parse_chords("right"))
+    assert bench.read() == b"\xe0\x4d"
+    assert bench.step(LONG_HOLD - 1) == b""
+    assert bench.step(1) == b"\xe0\xcd"
+
+
+def test_a_touched_key_that_comes_again_stays_down() -> None:
+    bench = Bench()
+    received = b""
+    for _ in range(5):  # a terminal's own repeating, 30 a second
+        bench.typist.touch(parse_chords("right"))
+        received += bench.read() + bench.step(DEFAULT_HOLD) + bench.step(2 * DEFAULT_HOLD)
+    assert received == b"\xe0\x4d" * 5
+    assert bench.step(LONG_HOLD) == b"\xe0\xcd"
+
+
+def test_a_touched_key_makes_way_for_the_next() -> None:
+    bench = Bench()
+    bench.typist.touch(parse_chords("l"))
+    bench.typist.touch(parse_chords("s"))
+    assert bench.read() + bench.step() + bench.step() == b"\x26\xa6\x1f"
