@@ -98,8 +98,8 @@ def test_figures_are_made_of_results() -> None:
 
 
 def test_a_figure_needs_all_of_its_platforms() -> None:
-    assert figures({"fresh-pages": result("fresh-pages", fast=3e6)}) == []
-    (page,) = figures({"fresh-pages": result("fresh-pages", fast=3e6, native=1e6)})
+    assert figures({"scanned-pages": result("scanned-pages", fast=3e6)}) == []
+    (page,) = figures({"scanned-pages": result("scanned-pages", fast=3e6, native=1e6)})
     assert (page.nanoseconds, page.met) == (pytest.approx(2e6), False)
 
 
