@@ -81,7 +81,7 @@ class Exits:
                 linear = eip + words[cs_base_word] & MASK
                 page = fetched.get(linear >> 12 | USER if mem.user else linear >> 12)
                 action = page.actions.get(linear & 0xFFF) if page is not None and vector == BP else None
-                if action is None or words[flags_word] & TF or self.on_step is not None:
+                if action is None or words[flags_word] & TF:  # TF: the guest steps, or the monitor does
                     interrupt(vector)
                     return
                 words[eip_word] = eip
@@ -90,7 +90,7 @@ class Exits:
                 action.effect(vcpu, action.insn)
                 if vcpu.shadow:
                     vcpu.shadow_eip = words[eip_word]
-                if count in HOT:
+                if not count & 31 and count in HOT:
                     self.promote(page, linear, action)
                 if (pics.pending and words[flags_word] & IF) or vcpu.halted or self.work:
                     self.attention()

@@ -54,7 +54,7 @@ class Fills:
 
         def callback(_handle: int, linear: int, access: int, answer: int, _data: int) -> bool:
             directory = mmu.directory
-            if directory is None or access == ACCESS_FETCH:
+            if directory is None or access == ACCESS_FETCH or linear >> 12 in stub_pages:
                 return fill(linear, access, answer)
             pde = words[directory + (linear >> 22 & 0x3FF)]
             if pde & 0xA1 != 0x21 or pde >> 12 >= pages:  # present, accessed, a table

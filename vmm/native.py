@@ -7,14 +7,20 @@ go through the guest's IDT, ports and cpuid and the time-stamp counter are the m
 
 from collections.abc import Callable
 
-from patcher.x86.exceptions import DB, UD, WITH_ERROR_CODE, GuestFault
+from patcher.catalogue import classify
+from patcher.patch import PatchState
+from patcher.x86.decode import MAX_LENGTH, Truncated, decode
+from patcher.x86.exceptions import BP, DB, UD, WITH_ERROR_CODE, GuestFault
 from patcher.x86.paging import CR4_PAE
 from patcher.x86.segment import Segment, TableRegister
+from vmm.code_pages import CodePage
+from vmm.engine.state_area import CS, LDTR, TR
 from vmm.engine.unicorn_engine import UnicornEngine
+from vmm.errors import Unsupported
 from vmm.exits import Exits
 from vmm.fills import Fills
 from vmm.inject import inject
-from vmm.mmu import MASK
+from vmm.mmu import MASK, USER
 from vmm.vcpu import Vcpu
 
 GDTR, IDTR = 8, 9
@@ -116,12 +122,23 @@ class NativeFills(Fills):
         return super().fill(linear, access, answer)
 
     def _user(self, linear: int) -> bool:
-        return self.vcpu.cpl == 3 and not self._in_tables(linear)
+        return self.vcpu.cpl == 3 and not (self._in_tables(linear) and self._reads_tables())
+
+    def _reads_tables(self) -> bool:
+        """Is the instruction at EIP one that looks at descriptors by itself?"""
+        area = self.vcpu.area
+        code = self.mmu.peek(area.eip + area.base(CS) & MASK, MAX_LENGTH)
+        try:
+            insn = decode(code, 0, 32 if area.code32 else 16)
+        except Truncated:
+            return False
+        return insn is not None and classify(insn) is not None
 
     def _in_tables(self, linear: int) -> bool:
         """Does the page hold part of a descriptor table or the TSS? The engine does not say who asks."""
         area = self.vcpu.area
-        spans = [area.table(GDTR), *((s.base, s.limit) for s in (area.segment(6), area.segment(7)))]
+        system = [s for s in (area.segment(LDTR), area.segment(TR)) if s.selector & 0xFFFC]
+        spans = [area.table(GDTR), *((s.base, s.limit) for s in system)]
         page = linear & ~0xFFF & MASK
         return any(base & ~0xFFF <= page <= (base + limit & MASK) for base, limit in spans)
 
@@ -136,6 +153,8 @@ class NativeExits(Exits):
             error = vcpu.area.land_exception()
             if vector == DB and self.on_step is not None and not self.on_step():
                 return
+            if vector == BP:
+                self._refuse_hidden()
             if vcpu.area.software_interrupt:
                 length = self._software_length(vector)
                 vcpu.eip -= length
@@ -164,8 +183,23 @@ class NativeExits(Exits):
             self.fail(error)
         return True
 
+    def _refuse_hidden(self) -> None:
+        """At an int3 that is none of the guest's, but hides what would end the engine: a verdict."""
+        linear = self.vcpu.eip - 1 + self.words[self.cs_base_word] & MASK
+        page = self.code.executed(linear >> 12 | (USER if self.vcpu.cpl == 3 else 0))
+        patch = page.scan.patches.get(linear & 0xFFF) if isinstance(page, CodePage) else None
+        if patch is not None and patch.state is PatchState.ENABLED:
+            code = self.vcpu.mem.peek(linear, MAX_LENGTH).hex(" ")
+            raise Unsupported(f"bytes that would end the bare engine ({code})", self.vcpu.eip - 1 & MASK)
+
     def block(self, linear: int, size: int) -> None:
-        """Nothing is checked: this is the run that patched runs are compared with."""
+        """Nothing is checked, but where something had to be hidden: patched runs are compared with this one."""
+        user = USER if self.vcpu.cpl == 3 else 0
+        for page in (linear >> 12, linear + size - 1 >> 12):
+            code_page = self.code.fetched.get(page & 0xF_FFFF | user)
+            if isinstance(code_page, CodePage) and code_page.scan.patches:
+                super().block(linear, size)
+                return
 
 
 def hook_machine(engine: UnicornEngine, vcpu: Vcpu, exits: Exits) -> None:

@@ -12,7 +12,8 @@ from patcher.x86.paging import CR0_PG
 from patcher.x86.segment import Segment, TableRegister
 from vmm.clock import Clock
 from vmm.cpu_model import CpuModel
-from vmm.engine.state_area import CS, LDTR, StateArea
+from vmm.engine.state_area import ARITHMETIC, DF, LDTR, StateArea
+from vmm.engine.state_layout import CC_OP_EFLAGS
 from vmm.mmu import Mmu
 
 IF, IOPL, TF = 0x200, 0x3000, 0x100
@@ -46,7 +47,8 @@ class Vcpu:
         self.clock = clock
         self.fast = fast  # cli and sti may act on the real interrupt flag
         self._words = area.words
-        self._eip_word = area.eip_word
+        self._eip_word, self._eflags_word = area.eip_word, area.layout.eflags // 4
+        self._cc_op, self._cc_src, self._df = (area.layout.cc_op // 4, area.layout.cc_src // 4, area.layout.df // 4)
         self._segments = [area.segment(i) if i < LDTR else NULL for i in range(8)]
         self.cpl = 0
         self.iopl = 0
@@ -84,8 +86,13 @@ class Vcpu:
 
     @property
     def eflags(self) -> int:
-        """EFLAGS as the guest must see it."""
-        return self.area.eflags & ~IOPL | self.iopl << 12
+        """EFLAGS as the guest must see it (`StateArea.eflags`, laid straight)."""
+        words = self._words
+        if words[self._cc_op] == CC_OP_EFLAGS:
+            direction = DF if words[self._df] & 0x8000_0000 else 0
+            kept = words[self._eflags_word] & ~(ARITHMETIC | DF | IOPL)
+            return kept | words[self._cc_src] & ARITHMETIC | direction | self.iopl << 12
+        return self.area.computed_flags() & ~IOPL | self.iopl << 12
 
     @eflags.setter
     def eflags(self, value: int) -> None:

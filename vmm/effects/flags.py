@@ -8,7 +8,8 @@ from vmm.cpu_model import Feature
 from vmm.effects.registry import effect
 from vmm.flag_image import ANY_RING, WIDE
 from vmm.processor import Processor
-from vmm.stack import pop, push
+from vmm.segmentation import BIG, MASK32, SS_INDEX
+from vmm.stack import ESP, pop, push
 
 _PUSHED = 0xFFFF_FFFF & ~(VM | RF)
 _WRITABLE = tuple(
@@ -21,7 +22,14 @@ _WRITABLE = tuple(
 @effect("pushf")
 def pushf(v: Processor, insn: Insn) -> None:
     """Push EFLAGS, the image without VM and RF; 66 pushes FLAGS."""
-    push(v, insn.operand_size >> 3, v.eflags & _PUSHED)
+    ss = v.segment(SS_INDEX)
+    if insn.operand_size == 32 and ss.flags & BIG and ss.limit == MASK32:  # laid straight: kernels do little else
+        regs = v.regs
+        esp = regs[ESP] - 4 & MASK32
+        v.mem.write(ss.base + esp & MASK32, 4, v.eflags & _PUSHED)
+        regs[ESP] = esp
+    else:
+        push(v, insn.operand_size >> 3, v.eflags & _PUSHED)
     v.advance(insn)
 
 

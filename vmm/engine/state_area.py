@@ -33,15 +33,19 @@ ES, CS, SS, DS, FS, GS, LDTR, TR = range(8)
 _new = tuple.__new__  # makes a Segment in half the time that its own constructor takes
 
 
+def _no_engine() -> int:
+    raise AssertionError("arithmetic flags are held lazily although no engine is there")
+
+
 class StateArea:
     """The engine's processor state; `words` is a memoryview of 32-bit words over the image.
 
-    `lazy_flags` computes EFLAGS when the engine holds the arithmetic flags as "operation and operands"; without an
+    `lazy_flags`, kept as `computed_flags`, computes EFLAGS when the engine holds the arithmetic flags as "operation and operands"; without an
     engine the flags are always held as they stand.
     """
 
     __slots__ = (  # noqa: RUF023 (public ones first)
-        "words", "regs", "running", "layout", "lazy_flags", "eip_word", "cs_base_word",
+        "words", "regs", "running", "layout", "computed_flags", "eip_word", "cs_base_word",
         "_eflags", "_cc_src", "_cc_op", "_df", "_hflags", "_segments", "_cr", "_in_flight", "_error_code",
     )  # fmt: skip
 
@@ -49,7 +53,7 @@ class StateArea:
         self.running = False  # True inside the engine's callbacks
         self.words = image.cast("B").cast("I")
         self.layout = layout
-        self.lazy_flags = lazy_flags
+        self.computed_flags = lazy_flags or _no_engine
         first = layout.regs // 4
         self.regs = self.words[first : first + 16 : 2]
         self.eip_word = layout.eip // 4
@@ -81,8 +85,7 @@ class StateArea:
         if w[self._cc_op] == CC_OP_EFLAGS:
             direction = DF if w[self._df] & 0x8000_0000 else 0
             return w[self._eflags] & ~(ARITHMETIC | DF) | w[self._cc_src] & ARITHMETIC | direction
-        assert self.lazy_flags is not None, "arithmetic flags are held lazily although no engine is there"
-        return self.lazy_flags()
+        return self.computed_flags()
 
     @eflags.setter
     def eflags(self, value: int) -> None:

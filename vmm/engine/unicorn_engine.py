@@ -31,6 +31,8 @@ RUN_INVALID = unicorn.UC_ERR_INSN_INVALID
 # "default" is QEMU32, as our default model; "native" is the one whose own EFER knows NXE.
 _CPU_MODELS = {"486": x86.UC_CPU_X86_486, "pentium": x86.UC_CPU_X86_PENTIUM, "native": x86.UC_CPU_X86_QEMU64}
 
+_SHORT = ctypes.PyDLL(uclib._name)  # the same library, for calls too short to let another thread run
+_EFLAGS = ctypes.c_int(x86.UC_X86_REG_EFLAGS)
 _WRITE = 1 << 30
 _TLB_FLUSH = unicorn.UC_CTL_TLB_FLUSH | _WRITE
 _TB_FLUSH = unicorn.UC_CTL_TB_FLUSH | _WRITE
@@ -83,7 +85,8 @@ class UnicornEngine:
         self._map(FRAMES_BASE, self.frames)
         self._uc.ctl_exits_enabled(True)
         self._uc.ctl_set_tlb_mode(unicorn.UC_TLB_VIRTUAL)
-        self._flags = ctypes.c_uint64()
+        self._address = ctypes.c_void_p(handle_of(self._uc))
+        self._flags = ctypes.c_uint32()
         self._flags_ref = ctypes.byref(self._flags)
         self.area = StateArea(self._image(learned), learned.layout, self._computed_flags)
         self._fault = ctypes.c_uint64.from_address(handle_of(self._uc) + learned.fault_address)
@@ -193,7 +196,7 @@ class UnicornEngine:
     # --- translations
 
     def flush_tlb(self) -> None:
-        uclib.uc_ctl(self._handle, _TLB_FLUSH)
+        _SHORT.uc_ctl(self._address, _TLB_FLUSH)
 
     def flush_blocks(self) -> None:
         uclib.uc_ctl(self._handle, _TB_FLUSH)
@@ -203,8 +206,8 @@ class UnicornEngine:
         uclib.uc_ctl(self._handle, _TB_REMOVE, ctypes.c_uint64(begin), ctypes.c_uint64(end))
 
     def _computed_flags(self) -> int:
-        uclib.uc_reg_read(self._handle, x86.UC_X86_REG_EFLAGS, self._flags_ref)
-        return self._flags.value & 0xFFFF_FFFF
+        _SHORT.uc_reg_read(self._address, _EFLAGS, self._flags_ref)
+        return self._flags.value
 
     def close(self) -> None:
         """Free the engine at once. Afterwards the area raises ValueError; the frames stay as long as they are looked at."""
