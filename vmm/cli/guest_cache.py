@@ -8,7 +8,6 @@ never a failure.
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Iterator
 from hashlib import sha256
 from importlib.util import find_spec
@@ -71,6 +70,8 @@ def _read(file: Path, key: bytes) -> bytes | None:
 
 def _write(file: Path, content: bytes) -> None:
     """Put `content` at `file` in one step, or leave things as they are."""
+    import tempfile
+
     with contextlib.suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=file.parent)
