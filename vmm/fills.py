@@ -52,6 +52,8 @@ class Fills:
         mmu, words, pages, watched = self.mmu, self.memory.words, self.memory.pages, self.memory.watched
         answers, writable, answered, fill = self._answers, self.code.writable, self.code.answered, self.fill
 
+        stub_pages = self.stubs.pages
+
         def callback(_handle: int, linear: int, access: int, answer: int, _data: int) -> bool:
             directory = mmu.directory
             if directory is None or access == ACCESS_FETCH or linear >> 12 in stub_pages:
