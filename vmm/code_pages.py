@@ -46,6 +46,20 @@ class CodePage:
     home: int | None = None  # the linear page from which its jumps to stubs lead right; None: it has none
 
 
+@dataclass(slots=True)
+class StubPage:
+    """One page of stubs, shown to fetches only; its unused bytes are int3."""
+
+    frame: int
+    shown: memoryview
+    used: int = 0
+    actions: dict[int, Action] = field(default_factory=dict)
+
+
+Fetched = CodePage | StubPage
+"""What a fetch may see."""
+
+
 class OutOfFrames(Exception):
     """All frames are used: translations must be thrown away before another code page can be made."""
 
@@ -63,10 +77,10 @@ class CodePages:
         self.forget = forget
         self.used = 0
         self.pages: dict[tuple[int, View], CodePage] = {}
-        self.fetched: dict[int, CodePage] = {}  # linear page (| 1 << 20 in ring 3) -> page, since the last flush
+        self.fetched: dict[int, Fetched] = {}  # linear page (| 1 << 20 in ring 3) -> page, since the last flush
         self.writable: set[int] = set()  # guest-physical pages that the engine may hold as writable
         self.answered: set[int] = set()  # linear pages that it may read or write, since the last flush
-        self.running: dict[int, CodePage] = {}  # what was fetched around EIP before the last flush
+        self.running: dict[int, Fetched] = {}  # what was fetched around EIP before the last flush
         self.where: Callable[[], int] = lambda: 0  # the linear page of EIP
         self.refuses: Refuses = lambda code: False
         self.lost = False  # a block could not be checked: all translations must go before the engine goes on
@@ -131,7 +145,7 @@ class CodePages:
         self.running = kept
         fetched.clear()
 
-    def executed(self, key: int) -> CodePage | None:
+    def executed(self, key: int) -> Fetched | None:
         """The page that blocks at a linear page (| USER) come from, also when fetches were forgotten since."""
         return self.fetched.get(key) or self.running.get(key)
 
@@ -194,6 +208,14 @@ class CodePages:
         if not isinstance(before, CodePage) or before.scan.head is None:
             return False
         return before.scan.settle_head(page.scan.original[:MAX_LENGTH])
+
+    def show_alone(self, linear: int, size: int, user: int) -> None:
+        """The engine is to run one instruction by itself: show its original bytes, until `hide_again`."""
+        self.alone = linear, size
+        for key, start, end in self._spans(linear, size, user):
+            page = self.fetched.get(key)
+            if isinstance(page, CodePage):
+                self._uncover(page, start, end)
 
     def hide_again(self) -> None:
         """The instruction that ran alone is done."""

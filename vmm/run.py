@@ -14,7 +14,7 @@ from vmm.exits import Exits
 from vmm.fills import Fills
 from vmm.inject import TripleFault, inject
 from vmm.limits import Limits
-from vmm.mmu import MASK
+from vmm.mmu import MASK, USER
 from vmm.report.run_report import ExitReason
 from vmm.ticker import Ticker
 from vmm.vcpu import TF, Vcpu
@@ -54,7 +54,7 @@ class Run:
         self.ticker = Ticker(engine.stop, self._seconds_left)
         self._guest_tf = False
         self._patience = PATIENCE
-        exits.page_at = fills.page_at
+        exits.page_at, fills.fail = fills.page_at, exits.fail
         exits.attention = self.attend
         exits.step_alone = self.begin_step
         timers.on_earlier = self.ticker.rearm
@@ -138,7 +138,7 @@ class Run:
         self._guest_tf = bool(vcpu.area.control_flags & TF)
         vcpu.area.control_flags |= TF
         self.fills.step_ppn = ppn
-        self.fills.code.alone = linear, len(insn.raw)
+        self.fills.code.show_alone(linear, len(insn.raw), USER if vcpu.cpl == 3 else 0)
         exits.on_step = self._end_step
 
     def _bits(self) -> int:
