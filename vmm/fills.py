@@ -27,6 +27,10 @@ from vmm.vcpu import Vcpu
 _VIEWS = {(bits, closing): View(bits, closing) for bits in (16, 32) for closing in (*Closing, None)}
 
 
+def _let_out(error: BaseException) -> None:
+    raise error
+
+
 class Fills:
     """The fill callback and what it refused last."""
 
@@ -41,6 +45,7 @@ class Fills:
         self.out_of_frames = False
         self.again = False  # refused only to have the engine start its translation over
         self.fetching = False  # what was refused last was an instruction fetch
+        self.fail: Callable[[BaseException], None] = _let_out  # keeps what must not go through the engine
         self.step_ppn: int | None = None  # the one code page that the instruction being stepped may write
         self.count = 0
         self.stubs = stubs
@@ -48,7 +53,7 @@ class Fills:
         self._answers: dict[int, ctypes.Array[ctypes.c_uint64]] = {}
 
     def callback(self) -> Callable[[int, int, int, int, int], bool]:
-        """The engine's fill callback: data in 4 KiB pages with nothing to update is answered here, the rest by `fill`."""
+        """The engine's fill callback: data in 4 KiB pages with nothing to update at once, the rest by `fill`."""
         mmu, words, pages, watched = self.mmu, self.memory.words, self.memory.pages, self.memory.watched
         answers, writable, answered, fill = self._answers, self.code.writable, self.code.answered, self.fill
 
@@ -91,8 +96,13 @@ class Fills:
         except GuestFault as fault:
             self.refused, self.fetching = fault, access == ACCESS_FETCH
             return False
+        except BaseException as error:
+            self.fail(error)
+            return False
         if not rights:
             return False
+        if access != ACCESS_FETCH:
+            self.code.answered.add(linear >> 12)  # after whatever made the engine forget
         slot = self._answers.get(answer)
         if slot is None:
             slot = self._answers[answer] = (ctypes.c_uint64 * 2).from_address(answer)
@@ -104,7 +114,6 @@ class Fills:
         page, ppn = translation.page, translation.page >> 12
         if linear >> 12 in self.stubs.pages:
             self.stubs.reset()  # the guest has something there now
-        self.code.answered.add(linear >> 12)
         if ppn >= self.memory.pages:
             return OPEN_BUS, PROT_READ | PROT_WRITE
         if ppn in self.memory.watched and ppn != self.step_ppn:
@@ -133,7 +142,7 @@ class Fills:
         """The guest-physical page that is executed at `linear`."""
         page = self.code.executed(linear >> 12 | (USER if self.vcpu.cpl == 3 else 0))
         if page is not None:
-            return page.ppn
+            return page.ppn if isinstance(page, CodePage) else None
         try:
             return self.mmu.translate_fetch(linear, self.vcpu.cpl == 3).page >> 12
         except GuestFault:
