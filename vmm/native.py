@@ -21,7 +21,7 @@ from vmm.exits import Exits
 from vmm.fills import Fills
 from vmm.inject import inject
 from vmm.mmu import MASK, USER
-from vmm.vcpu import Vcpu
+from vmm.vcpu import RF, Vcpu
 
 GDTR, IDTR = 8, 9
 EAX, ECX, EDX, EBX = range(4)
@@ -44,7 +44,7 @@ class NativeVcpu(Vcpu):
 
     @property
     def eflags(self) -> int:
-        return self.area.eflags
+        return self.area.eflags & ~RF
 
     @eflags.setter
     def eflags(self, value: int) -> None:

@@ -16,7 +16,7 @@ from vmm.engine.state_area import ARITHMETIC, DF, LDTR, StateArea
 from vmm.engine.state_layout import CC_OP_EFLAGS
 from vmm.mmu import Mmu
 
-IF, IOPL, TF = 0x200, 0x3000, 0x100
+IF, IOPL, TF, RF = 0x200, 0x3000, 0x100, 0x10000
 NULL = Segment(0, 0, 0, 0)
 
 
@@ -100,7 +100,7 @@ class Vcpu:
         if iopl != self.iopl:
             self.iopl = iopl
             self.tlb.mode_changed()  # code is shown differently
-        self.area.eflags = value & ~IOPL | self._engine_iopl() << 12
+        self.area.eflags = value & ~(IOPL | RF) | self._engine_iopl() << 12
 
     @property
     def interrupt_flag(self) -> bool:
