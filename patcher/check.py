@@ -44,19 +44,20 @@ def check(scan: PageScan, start: int, end: int, tail: Tail, refuses: Refuses) ->
     limit = end if end < PAGE else PAGE
     while offset < limit:
         length = lengths[offset]
-        if length == UNKNOWN or length == CROSSING or offset in patches:
+        if length == UNKNOWN or length == CROSSING or offset in patches:  # noqa: SIM109 (a tuple takes time)
             length = _look(scan, offset, end, tail)
             if not length:
+                _untouched(scan, start, offset, tail)  # what stands inside these may be why the block goes on so
                 return Checked(Verdict.CHANGED, offset, offset)
             patch = patches.get(offset)
             if patch is not None and patch.state is PatchState.ENABLED:
                 return Checked(_untouched(scan, start, offset, tail), end, offset)
         last, offset = offset, offset + length
     verdict = _untouched(scan, start, limit, tail)
-    if verdict is Verdict.SAFE and end <= PAGE and offset != end:
-        if offset < end or not refuses(scan.original[last:end]):
-            scan.close(last, DISPUTED)
-            verdict = Verdict.CHANGED
+    ends_elsewhere = verdict is Verdict.SAFE and end <= PAGE and offset != end
+    if ends_elsewhere and (offset < end or not refuses(scan.original[last:end])):
+        scan.close(last, DISPUTED)
+        verdict = Verdict.CHANGED
     return Checked(verdict, offset, last)
 
 

@@ -87,7 +87,9 @@ def _fixed(insn: Insn) -> str:
     row = classify(insn)
     if row is not None and effect_in_stub(insn) is None and (_CLOSES(row) is not None or row.effect == "sti"):
         return f"{row.name} follows"
-    return "" if flow(insn) is Flow.NEXT or _is_return(insn) or _condition(insn) is not None else "a branch follows that cannot be moved"
+    if flow(insn) is Flow.NEXT or _is_return(insn) or _condition(insn) is not None:
+        return ""
+    return "a branch follows that cannot be moved"
 
 
 def _is_return(insn: Insn) -> bool:
@@ -100,7 +102,7 @@ def _condition(insn: Insn) -> int | None:
         return None
     if insn.opmap == 0 and insn.opcode in (0xEB, 0xE9):
         return 16
-    if insn.opmap == 0 and insn.opcode & 0xF0 == 0x70 or insn.opmap == 1 and insn.opcode & 0xF0 == 0x80:
+    if (insn.opmap, insn.opcode & 0xF0) in ((0, 0x70), (1, 0x80)):
         return insn.opcode & 0xF
     return None
 

@@ -156,7 +156,7 @@ class CodePages:
         self.checked += 1
         key = linear >> 12 | user
         page = self.fetched.get(key)
-        if page is None:  # fetches were forgotten while the block was being translated
+        if not isinstance(page, CodePage):  # fetches were forgotten while the block was being translated
             self.lost = True
             verdict = Verdict.CHANGED
         elif self.alone is not None and self.alone[0] == linear:
@@ -201,7 +201,7 @@ class CodePages:
     # --- what the engine must not translate
 
     def settle(self, key: int, page: CodePage) -> bool:
-        """A page is about to be fetched at `key`. True: not now, its beginning makes the end of the one before lethal."""
+        """A page is about to be fetched at `key`. True: not now, it makes the end of the one before lethal."""
         if page.scan.head is not None:
             page.scan.settle_head(self.tail(key))
         before = self.fetched.get(key & USER | key - 1 & LAST)

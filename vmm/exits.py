@@ -17,7 +17,7 @@ from patcher.x86.decode import MAX_LENGTH, Truncated, decode, too_long
 from patcher.x86.exceptions import BP, DB, GP, UD, WITH_ERROR_CODE, GuestFault
 from patcher.x86.insn import Insn
 from vmm.action import Action
-from vmm.code_pages import PAGE, CodePage, CodePages
+from vmm.code_pages import PAGE, CodePage, CodePages, Fetched
 from vmm.devices.pic import PicPair
 from vmm.effects import EFFECTS
 from vmm.engine.unicorn_engine import UnicornEngine
@@ -101,7 +101,7 @@ class Exits:
 
         return callback
 
-    def promote(self, page: CodePage, linear: int, action: Action) -> None:
+    def promote(self, page: Fetched | None, linear: int, action: Action) -> None:
         """A site that traps often gets a stub, where one can do its work."""
         if self.stubs is not None and isinstance(page, CodePage) and page.view.closing is Closing.KERNEL:
             resume = self.stubs.promote(page, linear, action.insn, self._slow_action)
@@ -188,7 +188,7 @@ class Exits:
             raise VmmError(f"a trap at linear {linear:#010x} lies in no code page")
         return page
 
-    def _resolve(self, page: CodePage, linear: int) -> Action | None:
+    def _resolve(self, page: Fetched, linear: int) -> Action | None:
         """The action at a trap: None when the int3 is the guest's own."""
         offset = linear & 0xFFF
         if not isinstance(page, CodePage):
@@ -255,16 +255,32 @@ class Exits:
         """A fault of the guest's own, a step that is done, or cli and sti that must come to us."""
         vcpu = self.vcpu
         self.reasons[f"vector {vector}"] += 1
+        entered = self._at_stub_entry()
         self.leave_stub()
         error = vcpu.area.land_exception()
         if vector == DB:
-            self._single_step()
+            if entered:
+                self._step_over_stub()
+            else:
+                self._single_step()
             return
         if self.on_step is not None:
             self.on_step()
         if vector == GP and self._emulate_flag_instruction():
             return
         self.deliver(GuestFault(vector, error if vector in WITH_ERROR_CODE else None))
+
+    def _step_over_stub(self) -> None:
+        """The step was our jump: do what the guest's instruction would have done."""
+        if self.on_step is not None:
+            self.on_step()
+        insn, row = self.identify(self.vcpu.eip + self.words[self.cs_base_word] & MASK, 32)
+        assert row is not None
+        self.perform(insn, row)
+
+    def _at_stub_entry(self) -> bool:
+        linear = self.words[self.eip_word] + self.words[self.cs_base_word] & MASK
+        return self.stubs is not None and linear in self.stubs.entries
 
     def leave_stub(self, entry_only: bool = False) -> bool:
         """Let EIP name the guest's own instruction when it stands in a stub; False when that one is half done.
@@ -333,7 +349,8 @@ class Exits:
         """A block was translated: it runs only if every byte of it has been looked at."""
         try:
             if self.stubs is not None and (linear & MASK) >> 12 in self.stubs.pages:
-                return  # ours; whoever jumps between stubs finds int3
+                self._check_stub(linear)
+                return
             verdict = self.code.check(linear & MASK, size, USER if self.vcpu.cpl == 3 else 0)
             if verdict is Verdict.SAFE:
                 return
@@ -346,6 +363,12 @@ class Exits:
         except BaseException as error:
             self.fail(error)
 
+    def _check_stub(self, linear: int) -> None:
+        """Code of ours may only be entered where an instruction of ours begins."""
+        if self.stubs is not None and linear & MASK not in self.stubs.origins:
+            self.engine.remove_blocks(linear, linear + 1)
+            raise Unsupported("code at an address where nothing is mapped", linear & MASK)
+
     def _refuse_endless(self, linear: int, size: int) -> None:
         """A block that is vetoed again and again would hang the guest."""
         block = linear, self.code.scanned  # code that was written since is another block
@@ -353,4 +376,5 @@ class Exits:
         self._vetoed = block
         if self._vetoes > MOST_VETOES:
             code = self.vcpu.mem.peek(linear & MASK, min(size + 15, 64)).hex(" ")
-            raise Unsupported(f"the block of {size} bytes at linear {linear & MASK:#010x} that cannot be made safe ({code})")
+            where = f"linear {linear & MASK:#010x}"
+            raise Unsupported(f"a block of {size} bytes at {where} that cannot be made safe ({code})")

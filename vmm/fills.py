@@ -112,7 +112,7 @@ class Fills:
     def _data(self, linear: int, write: bool) -> tuple[int, int]:
         translation = self.mmu.translate(linear, write, self._user(linear))
         page, ppn = translation.page, translation.page >> 12
-        if linear >> 12 in self.stubs.pages:
+        if linear >> 12 in self.stubs.pages and ppn < self.memory.pages:
             self.stubs.reset()  # the guest has something there now
         if ppn >= self.memory.pages:
             return OPEN_BUS, PROT_READ | PROT_WRITE
@@ -150,8 +150,8 @@ class Fills:
 
     def _fetch(self, linear: int) -> tuple[int, int]:
         user = self.vcpu.cpl == 3
-        if linear >> 12 in self.stubs.pages:
-            return self._fetch_stub(linear, user)
+        if linear >> 12 in self.stubs.pages and not user:
+            return self._fetch_stub(linear)
         ppn = self.mmu.translate_fetch(linear, user).page >> 12
         if ppn in self.code.writable:
             self.code.forget()
@@ -169,9 +169,9 @@ class Fills:
             return 0, 0
         return FRAMES_BASE + (page.frame << 12), PROT_EXEC
 
-    def _fetch_stub(self, linear: int, user: bool) -> tuple[int, int]:
+    def _fetch_stub(self, linear: int) -> tuple[int, int]:
         """Stubs lie where the guest has nothing; once it has, they go."""
-        if user or self.mmu.is_mapped(linear):
+        if self.mmu.is_mapped(linear):
             self.stub_lost = True
             return 0, 0
         page = self.stubs.pages[linear >> 12]

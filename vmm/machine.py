@@ -158,7 +158,7 @@ class Machine:
             Callbacks(
                 interrupt=_hot(exits, "interrupt", lambda _handle, vector, _data: exits.interrupt(vector)),
                 invalid=lambda _handle, _data: exits.invalid(),
-                fill=_hot(fills, "fill", lambda _handle, linear, access, answer, _data: fills.fill(linear, access, answer)),
+                fill=_hot(fills, "fill", lambda _handle, at, access, answer, _data: fills.fill(at, access, answer)),
                 block=exits.block,
             )
         )

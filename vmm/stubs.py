@@ -6,14 +6,13 @@ are hot again get new ones elsewhere. A guest that leaves no room keeps its trap
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from patcher.patch import Patch, PatchState, Tactic
 from patcher.scan import CROSSING, PAGE, UNKNOWN
 from patcher.stub import JUMP, Stub, build, covered, effect_in_stub, jump
 from patcher.x86.insn import Insn
 from vmm.action import Action
-from vmm.code_pages import CodePage, CodePages, OutOfFrames
+from vmm.code_pages import CodePage, CodePages, OutOfFrames, StubPage
 from vmm.mmu import MASK, Mmu
 
 AREA_PAGES = 16
@@ -21,16 +20,6 @@ LARGE = 1 << 22
 HOT = frozenset((32, 2048, 65536))  # at these exits of a site it is promoted (again, if it had to give way)
 REFUSED = "no stub"
 _GUARD = 96  # more than any stub
-
-
-@dataclass(slots=True)
-class StubPage:
-    """One page of stubs, shown to fetches only; its unused bytes are int3."""
-
-    frame: int
-    shown: memoryview
-    used: int = 0
-    actions: dict[int, Action] = field(default_factory=dict)
 
 
 class Stubs:

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 
 from patcher.decoder import instructions
 from patcher.x86.exceptions import BP, NAMES, GuestFault
+from vmm.code_pages import CodePage
 from vmm.trace import Trace, TraceItem
 
 if TYPE_CHECKING:
     from vmm.bus import PortBus
-    from vmm.code_pages import CodePage, CodePages, View
+    from vmm.code_pages import CodePages, View
     from vmm.devices.pic import PicPair
     from vmm.exits import Exits
     from vmm.fills import Fills
@@ -125,8 +126,9 @@ class Taps:
         told: set[tuple[int, int, str]] = set()
 
         def block(_noted: object, _result: object, linear: int, _size: int) -> None:
-            for page in [page for page in self.code.fetched.values() if page.scan.patches]:
-                _tell_patches(page, told, say)
+            for page in list(self.code.fetched.values()):
+                if isinstance(page, CodePage):
+                    _tell_patches(page, told, say)
 
         self._wrap(self.exits, "block", _nothing, block)
 

@@ -49,7 +49,11 @@ class SecondOpinion:
         self._sizes: list[int] = []
         self._raised: int | None = None
         engine.run()
-        return self._sizes == [len(code)] and self._raised in (NM, UD) and engine.area.eip == _AT
+        return self._answered(code)
+
+    def _answered(self, code: bytes) -> bool:
+        assert self._engine is not None
+        return self._sizes == [len(code)] and self._raised in (NM, UD) and self._engine.area.eip == _AT
 
     def _make(self) -> UnicornEngine:
         self._memory = mmap.mmap(-1, PAGE)

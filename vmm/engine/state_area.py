@@ -40,8 +40,8 @@ def _no_engine() -> int:
 class StateArea:
     """The engine's processor state; `words` is a memoryview of 32-bit words over the image.
 
-    `lazy_flags`, kept as `computed_flags`, computes EFLAGS when the engine holds the arithmetic flags as "operation and operands"; without an
-    engine the flags are always held as they stand.
+    `lazy_flags`, kept as `computed_flags`, computes EFLAGS when the engine holds the arithmetic flags as "operation and
+    operands"; without an engine the flags are always held as they stand.
     """
 
     __slots__ = (  # noqa: RUF023 (public ones first)

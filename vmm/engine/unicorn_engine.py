@@ -210,7 +210,7 @@ class UnicornEngine:
         return self._flags.value
 
     def close(self) -> None:
-        """Free the engine at once. Afterwards the area raises ValueError; the frames stay as long as they are looked at."""
+        """Free the engine at once. Afterwards the area raises ValueError, and the frames are empty."""
         self.area.regs.release()
         self.area.words.release()
         self._uc._Uc__finalizer()
