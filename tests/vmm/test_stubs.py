@@ -17,7 +17,14 @@ from vmm.machine import Machine
 
 BASE = 0x100000
 LOOPS = 200
-PROLOGUE = "movl $0x300000, %esp\nxorl %edi, %edi\nxorl %esi, %esi\nmovb $0xff, %al\noutb %al, $0x21\nmovl $0xc8, %ecx\n"
+PROLOGUE = """
+    movl $0x300000, %esp
+    xorl %edi, %edi
+    xorl %esi, %esi
+    movb $0xff, %al
+    outb %al, $0x21
+    movl $0xc8, %ecx
+"""
 EPILOGUE = "\nmovb $0x10, %al\noutb %al, $0xf4\nhlt\n"
 
 
@@ -70,14 +77,16 @@ def test_hot_sites_stop_trapping_and_nothing_else_changes(name: str) -> None:
     assert fast.traps < 100  # of at least LOOPS
 
 
-def test_a_jump_to_a_covered_neighbour_takes_the_stub_back() -> None:
-    text = """xorl %edx, %edx
+@pytest.mark.parametrize(
+    "neighbour", ["incl %esi\n popl %eax\n addl %eax, %edi", "popfl\n incl %esi\n leal 0x3(%edi), %edi"]
+)
+def test_a_jump_to_a_covered_neighbour_takes_the_stub_back(neighbour: str) -> None:
+    """The neighbour may be a sensitive instruction itself, whose trap the jump covers."""
+    text = f"""xorl %edx, %edx
         l:
         pushfl
         n:
-        incl %esi
-        popl %eax
-        addl %eax, %edi
+        {neighbour}
         decl %ecx
         jnz l
         testl %edx, %edx
@@ -93,7 +102,19 @@ def test_a_jump_to_a_covered_neighbour_takes_the_stub_back() -> None:
 
 
 def test_popf_of_iopl_still_comes_to_the_monitor() -> None:
-    text = "movl $0x2, %ebx\nl:\npushl %ebx\npopfl\ndecl %ecx\ncmpl $0x14, %ecx\njne k\nmovl $0x3002, %ebx\nk:\ntestl %ecx, %ecx\njnz l\npushfl\npopl %edx"
+    text = """movl $0x2, %ebx
+        l:
+        pushl %ebx
+        popfl
+        decl %ecx
+        cmpl $0x14, %ecx
+        jne k
+        movl $0x3002, %ebx
+        k:
+        testl %ecx, %ecx
+        jnz l
+        pushfl
+        popl %edx"""
     fast = same_everywhere(text)
     assert fast.regs[2] & 0x3000 == 0x3000
 
