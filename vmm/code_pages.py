@@ -25,9 +25,12 @@ LAST = USER - 1
 _CLOSERS = {closing: closer(closing) for closing in Closing}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class View:
-    """Who fetches: code width and what must be closed; `closing` None shows the page as it is (native runs)."""
+    """Who fetches: code width and what must be closed; `closing` None shows the page as it is (native runs).
+
+    There is one object of each kind: views are compared and hashed by identity, at every fetch.
+    """
 
     bits: int
     closing: Closing | None

@@ -24,6 +24,12 @@ from vmm.mmu import MASK, USER, Mmu
 from vmm.stubs import Stubs
 from vmm.vcpu import Vcpu
 
+ALL, KERNEL, USERS = range(3)
+_CLOSINGS = {
+    "fast": (Closing.ALL, Closing.KERNEL, Closing.USER),
+    "trap": (Closing.ALL, Closing.ALL, Closing.ALL),
+    "native": (None, None, None),
+}
 _VIEWS = {(bits, closing): View(bits, closing) for bits in (16, 32) for closing in (*Closing, None)}
 
 
@@ -38,7 +44,7 @@ class Fills:
         self.vcpu = vcpu
         self.mmu = mmu
         self.code = code
-        self.policy = policy
+        self._views = [[_VIEWS[bits, closing] for closing in _CLOSINGS[policy]] for bits in (16, 32)]
         self.memory = mmu.memory
         self.refused: GuestFault | None = None
         self.code_write: int | None = None  # guest-physical page that an instruction on that very page writes
@@ -53,39 +59,54 @@ class Fills:
         self._answers: dict[int, ctypes.Array[ctypes.c_uint64]] = {}
 
     def callback(self) -> Callable[[int, int, int, int, int], bool]:
-        """The engine's fill callback: data in 4 KiB pages with nothing to update at once, the rest by `fill`."""
+        """The engine's fill callback: `fill`, with 32-bit paging laid straight where the walk has nothing to update."""
         mmu, words, pages, watched = self.mmu, self.memory.words, self.memory.pages, self.memory.watched
         answers, writable, answered, fill = self._answers, self.code.writable, self.code.answered, self.fill
-
-        stub_pages = self.stubs.pages
+        stub_pages, large = self.stubs.pages, self.mmu.large
 
         def callback(_handle: int, linear: int, access: int, answer: int, _data: int) -> bool:
-            directory = mmu.directory
-            if directory is None or access == ACCESS_FETCH or linear >> 12 in stub_pages:
+            directory, slot = mmu.directory, answers.get(answer)
+            if directory is None or slot is None or linear >> 12 in stub_pages:
                 return fill(linear, access, answer)
-            pde = words[directory + (linear >> 22 & 0x3FF)]
-            if pde & 0xA1 != 0x21 or pde >> 12 >= pages:  # present, accessed, a table
+            entry = rights = words[directory + (linear >> 22 & 0x3FF)]
+            if entry & 0xA1 == 0x21 and entry >> 12 < pages:  # present, accessed, a table
+                entry = words[(rights >> 12 << 10) + (linear >> 12 & 0x3FF)]
+                page, rights = entry & 0xFFFF_F000, entry & rights
+            elif entry & 0x3F_E0A1 == 0xA1 and mmu.mode.pse:  # a large page, no reserved bit set
+                page = entry & 0xFFC0_0000 | linear & 0x3F_F000
+                large.add(linear >> 22 & 0x3FF)
+            else:
                 return fill(linear, access, answer)
-            pte = words[(pde >> 12 << 10) + (linear >> 12 & 0x3FF)]
-            ppn, user = pte >> 12, mmu.user
-            if pte & 0x21 != 0x21 or ppn >= pages or ppn in watched or (user and not pte & pde & 4):
+            ppn, user = page >> 12, mmu.user
+            if entry & 0x21 != 0x21 or ppn >= pages or (user and not rights & 4):
                 return fill(linear, access, answer)
-            if pte & 0x40 and (pte & pde & 2 or not (user or mmu.mode.wp)):
-                rights = 3  # read and write: dirty already
+            if access == ACCESS_FETCH:
+                return self._show(linear & MASK, ppn, slot)
+            if ppn in watched:
+                return fill(linear, access, answer)
+            if entry & 0x40 and (rights & 2 or not (user or mmu.mode.wp)):
+                slot[1] = 3  # read and write: dirty already
                 writable.add(ppn)
             elif access == ACCESS_WRITE:
                 return fill(linear, access, answer)
             else:
-                rights = 1
-            slot = answers.get(answer)
-            if slot is None:
-                return fill(linear, access, answer)
+                slot[1] = 1
             self.count += 1
             answered.add(linear >> 12 & 0xF_FFFF)
-            slot[0], slot[1] = pte & 0xFFFF_F000, rights
+            slot[0] = page
             return True
 
         return callback
+
+    def _show(self, linear: int, ppn: int, slot: "ctypes.Array[ctypes.c_uint64]") -> bool:
+        """Answer a fetch whose walk is done."""
+        self.count += 1
+        try:
+            slot[0], slot[1] = self._fetch_page(linear, ppn, self.mmu.user)
+        except BaseException as error:
+            self.fail(error)
+            return False
+        return slot[1] != 0
 
     def fill(self, linear: int, access: int, answer: int) -> bool:
         """Translate the page at `linear` for `access`; False refuses."""
@@ -152,7 +173,9 @@ class Fills:
         user = self.vcpu.cpl == 3
         if linear >> 12 in self.stubs.pages and not user:
             return self._fetch_stub(linear)
-        ppn = self.mmu.translate_fetch(linear, user).page >> 12
+        return self._fetch_page(linear, self.mmu.translate_fetch(linear, user).page >> 12, user)
+
+    def _fetch_page(self, linear: int, ppn: int, user: bool) -> tuple[int, int]:
         if ppn in self.code.writable:
             self.code.forget()
         try:
@@ -186,11 +209,7 @@ class Fills:
     def view(self) -> View:
         """How code must be shown to who runs now."""
         vcpu = self.vcpu
-        bits = 32 if vcpu.area.code32 else 16
-        if self.policy == "native":
-            return _VIEWS[bits, None]
-        if vcpu.flags_native:
-            return _VIEWS[bits, Closing.KERNEL]
-        if self.policy == "fast" and vcpu.cpl == 3 and vcpu.iopl < 3:
-            return _VIEWS[bits, Closing.USER]
-        return _VIEWS[bits, Closing.ALL]
+        views = self._views[vcpu.area.code32]
+        if vcpu.cpl == 0:
+            return views[KERNEL if vcpu.flags_native else ALL]
+        return views[USERS if vcpu.cpl == 3 and vcpu.iopl < 3 else ALL]
