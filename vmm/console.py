@@ -23,13 +23,16 @@ class _NoScreen:
     def close(self) -> None: ...
 
 
+RunUntil = Callable[[str, float | None, Callable[[], str]], RunReport]
+"""(pattern, timeout, text to search): run until the pattern appears there."""
+
+
 class SerialConsole:
     """The first serial port."""
 
-    def __init__(
-        self, captured: BufferBackend, send: Callable[[bytes], None], run: Callable[[str, float | None], RunReport]
-    ) -> None:
+    def __init__(self, captured: BufferBackend, send: Callable[[bytes], None], run: RunUntil) -> None:
         self._captured, self._send, self._run = captured, send, run
+        self._position = 0  # bytes of the output that `expect` has gone past
 
     @property
     def text(self) -> str:
@@ -40,13 +43,28 @@ class SerialConsole:
         """Type into the serial line; the guest takes it as fast as it reads."""
         self._send(text.encode() if isinstance(text, str) else text)
 
+    def sendline(self, text: str | bytes = "") -> None:
+        """Type a line: `text` and Enter (a carriage return)."""
+        self.send(text)
+        self.send("\r")
+
     def expect(self, pattern: str, timeout: float | None = None) -> str:
-        """Run until `pattern` (a regular expression) appears and return what matched; raises TimeoutError if not."""
-        report = self._run(pattern, timeout)
-        found = re.search(pattern, self.text, re.MULTILINE)
+        """Run until `pattern` (a regular expression) appears and return what matched.
+
+        The search begins behind the last match, so a prompt is waited for again each time. Raises TimeoutError with
+        the reason when the run ends before.
+        """
+        report = self._run(pattern, timeout, self._unread)
+        unread = self._unread()
+        found = re.search(pattern, unread, re.MULTILINE)
         if found is None:
             raise TimeoutError(f"{pattern!r} did not appear on the serial line: {report.message}")
-        return found[0]
+        self._position = self._captured.total - len(unread[found.end() :].encode("utf-8", "surrogateescape"))
+        return found[0].encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+    def _unread(self) -> str:
+        """What came since the last match, with bytes that are not UTF-8 escaped."""
+        return self._captured.since(self._position).decode("utf-8", "surrogateescape")
 
 
 class Keyboard:

@@ -149,7 +149,8 @@ class Machine:
         self._code = code = CodePages(memory, memoryview(engine.frames), lambda: vcpu.tlb.mode_changed())
         vcpu.tlb = Translations(engine, code, mmu)
         code.where = lambda: (engine.area.eip + engine.area.words[engine.area.cs_base_word] & 0xFFFF_FFFF) >> 12
-        code.refuses = SecondOpinion(engine.area, cpu)
+        code.refuses = opinion = SecondOpinion(engine.area, cpu)
+        self._open.callback(opinion.close)
         self._stubs = stubs = Stubs(code, mmu, engine.remove_blocks)
         self._fills = fills = (NativeFills if native else Fills)(vcpu, mmu, code, self.policy, stubs)
         self._exits = exits = (NativeExits if native else Exits)(engine, vcpu, code, self.pc.pics, stubs)
@@ -282,8 +283,13 @@ class Machine:
     def _send_serial(self, data: bytes) -> None:
         self._captured.send(data)
 
-    def _until(self, pattern: str, timeout: float | None) -> RunReport:
-        return self.run(until=pattern, timeout=timeout)
+    def _until(self, pattern: str, timeout: float | None, texts: Callable[[], str]) -> RunReport:
+        """Run until `pattern` appears in other texts than serial and screen."""
+        usual, self._run.texts = self._run.texts, texts
+        try:
+            return self.run(until=pattern, timeout=timeout)
+        finally:
+            self._run.texts = usual
 
 
 def _hot(part: Exits | Fills, name: str, plain: Callable[..., Any]) -> Callable[..., Any]:

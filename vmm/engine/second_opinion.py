@@ -68,6 +68,12 @@ class SecondOpinion:
         self._end(UD)
         return True
 
+    def close(self) -> None:
+        """Free the engine, if there was one."""
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+
     def _end(self, vector: int) -> None:
         assert self._engine is not None
         if self._raised is None:
