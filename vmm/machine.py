@@ -79,6 +79,7 @@ class Machine:
         if policy not in POLICIES:
             raise VmmError(f"There is no policy {policy!r}; choose from {', '.join(POLICIES)}.")
         self.policy, self.no_reboot, self.trace = policy, no_reboot, trace
+        self._seconds = 0.0  # of host time in all runs
         self._name = "the kernel" if isinstance(kernel, bytes) else str(kernel)
         check_memory(memory * MIB, self._name)
         self._kernel = kernel if isinstance(kernel, bytes) else read_file(kernel, memory * MIB)
@@ -219,7 +220,8 @@ class Machine:
         while ending.reason is ExitReason.RESET and not self.no_reboot:
             self._reset()
             ending = self._run.run(limits)
-        return self._report(ending, time.perf_counter() - started)
+        self._seconds += time.perf_counter() - started
+        return self._report(ending)
 
     def _reset(self) -> None:
         self._guest_memory.bytes[:] = bytes(self._guest_memory.size)
@@ -228,11 +230,11 @@ class Machine:
         self.pc.reset()
         self.boot()
 
-    def _report(self, ending: Ending, seconds: float) -> RunReport:
+    def _report(self, ending: Ending) -> RunReport:
         status = ending.value if ending.reason is ExitReason.GUEST_EXIT else ending.reason.status
         picture = dump(self.vcpu, self._exits.recent) if ending.reason is ExitReason.TRIPLE_FAULT else None
         stats = self.stats
-        stats = dataclasses.replace(stats, seconds_monitor=max(0.0, seconds - stats.seconds_guest))
+        stats = dataclasses.replace(stats, seconds_monitor=max(0.0, self._seconds - stats.seconds_guest))
         return RunReport(ending.reason, status, ending.message, self._captured.text(), self.screen.text, stats, picture)
 
     @property
