@@ -8,6 +8,7 @@ from typing import Protocol
 from vmm.chardev.buffer import BufferBackend
 from vmm.devices.typist import LONG_HOLD, Typist
 from vmm.devices.vga_text import VgaText
+from vmm.limits import compile_until
 from vmm.report.run_report import ExitReason, RunReport
 
 
@@ -23,7 +24,7 @@ class _NoScreen:
     def close(self) -> None: ...
 
 
-RunUntil = Callable[[str, float | None, Callable[[], str]], RunReport]
+RunUntil = Callable[[str | re.Pattern[str], float | None, Callable[[], str]], RunReport]
 """(pattern, timeout, text to search): run until the pattern appears there."""
 
 
@@ -48,7 +49,7 @@ class SerialConsole:
         self.send(text)
         self.send("\r")
 
-    def expect(self, pattern: str, timeout: float | None = None) -> str:
+    def expect(self, pattern: str | re.Pattern[str], timeout: float | None = None) -> str:
         """Run until `pattern` (a regular expression) appears and return what matched.
 
         The search begins behind the last match, so a prompt is waited for again each time. Raises TimeoutError with
@@ -56,7 +57,7 @@ class SerialConsole:
         """
         report = self._run(pattern, timeout, self._unread)
         unread = self._unread()
-        found = re.search(pattern, unread, re.MULTILINE)
+        found = compile_until(pattern).search(unread)
         if found is None:
             raise TimeoutError(f"{pattern!r} did not appear on the serial line: {report.message}")
         self._position = self._captured.total - len(unread[found.end() :].encode("utf-8", "surrogateescape"))

@@ -33,16 +33,16 @@ class Limits:
         max_insns: int | None = None,
     ) -> "Limits":
         """The limits `Machine.run` takes, with `until` compiled; raises BadLimit for a broken pattern."""
-        return cls(timeout, max_insns, compile_until(until))
+        return cls(timeout, max_insns, None if until is None else compile_until(until))
 
     def matches(self, text: str) -> bool:
         """Whether `text` holds what the run waits for; False when it waits for nothing."""
         return self.until is not None and self.until.search(text) is not None
 
 
-def compile_until(until: str | re.Pattern[str] | None) -> re.Pattern[str] | None:
+def compile_until(until: str | re.Pattern[str]) -> re.Pattern[str]:
     """Compile the pattern of --until; `^` and `$` match at every line of the guest's text."""
-    if until is None or isinstance(until, re.Pattern):
+    if isinstance(until, re.Pattern):
         return until
     try:
         return re.compile(until, re.MULTILINE)

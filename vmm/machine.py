@@ -7,6 +7,7 @@
 """
 
 import dataclasses
+import re
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -47,6 +48,8 @@ from vmm.vcpu import Vcpu
 
 FRAMES = 16384  # code pages between two recyclings: 64 MiB of address space, used as needed
 POLICIES = ("fast", "trap", "native")
+CLOCKS = ("host", "counted")
+DISPLAYS = ("none", "text")
 DEFAULT_DEBUG_EXITS = ((0xF4, 4), (0x501, 2))
 
 
@@ -76,8 +79,9 @@ class Machine:
         trace: Trace | None = None,
         exit_map: bool = False,
     ) -> None:
-        if policy not in POLICIES:
-            raise VmmError(f"There is no policy {policy!r}; choose from {', '.join(POLICIES)}.")
+        _check("policy", policy, POLICIES)
+        _check("clock", clock, CLOCKS)
+        _check("display", display, DISPLAYS)
         self.policy, self.no_reboot, self.trace = policy, no_reboot, trace
         self._seconds = 0.0  # of host time in all runs
         self._name = "the kernel" if isinstance(kernel, bytes) else str(kernel)
@@ -201,7 +205,12 @@ class Machine:
         vcpu.eip = state.eip
         vcpu.start(state.cr0, state.eflags)
 
-    def run(self, until: str | None = None, timeout: float | None = None, max_insns: int | None = None) -> RunReport:
+    def run(
+        self,
+        until: str | re.Pattern[str] | None = None,
+        timeout: float | None = None,
+        max_insns: int | None = None,
+    ) -> RunReport:
         """Run until the guest ends, `until` (a regular expression) appears on serial or screen, or a limit is reached.
 
         `timeout` is in seconds of host time. May be called again after a limit or a match.
@@ -285,13 +294,18 @@ class Machine:
     def _send_serial(self, data: bytes) -> None:
         self._captured.send(data)
 
-    def _until(self, pattern: str, timeout: float | None, texts: Callable[[], str]) -> RunReport:
+    def _until(self, pattern: str | re.Pattern[str], timeout: float | None, texts: Callable[[], str]) -> RunReport:
         """Run until `pattern` appears in other texts than serial and screen."""
         usual, self._run.texts = self._run.texts, texts
         try:
             return self.run(until=pattern, timeout=timeout)
         finally:
             self._run.texts = usual
+
+
+def _check(what: str, word: str, words: tuple[str, ...]) -> None:
+    if word not in words:
+        raise VmmError(f"There is no {what} {word!r}; choose from {', '.join(words)}.")
 
 
 def _hot(part: Exits | Fills, name: str, plain: Callable[..., Any]) -> Callable[..., Any]:
