@@ -18,7 +18,7 @@ _WINDOW, _FRAME, _WINDOW_MASK = 0x4000_0000, 0x300000, 0x3FFFFF  # guests/includ
 
 def measure(workload: Workload, platform: Platform, count: int) -> Sample:
     """Run `count` iterations. Raises VmmError when the guest does not end as it should."""
-    image, watch = image_of(workload, count), Stopwatch(workload.waits)
+    image, watch = image_of(workload, count, platform is Platform.BARE), Stopwatch(workload.waits)
     if platform is Platform.STOCK:
         ending = _stock(image, watch)
     elif platform is Platform.BARE:

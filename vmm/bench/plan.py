@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from vmm.bench.report import Report
 from vmm.bench.session import Choices, run_all
-from vmm.bench.single_figures import KINDS, START, figures, start_of_hello
+from vmm.bench.single_figures import NEEDS, SAYS, START, figures, start_of_hello
 from vmm.bench.workload import Workload
 from vmm.bench.workloads import every
 from vmm.errors import VmmError
@@ -32,19 +32,17 @@ def plan(names: Sequence[str]) -> Plan:
     known = every()
     if not names:
         return Plan(tuple(known.values()), True)
-    needs = {kind.name: kind.needs for kind in KINDS} | {START.name: START.needs}
     wanted: set[str] = set()
     for name in names:
-        if name not in known and name not in needs:
+        if name not in known and name not in NEEDS:
             raise UnknownName(f"There is no workload or figure {name!r}: see patchvisor bench --list.")
-        wanted.update((name,) if name in known else needs[name])
-    return Plan(tuple(workload for name, workload in known.items() if name in wanted), START.name in names)
+        wanted.update((name,) if name in known else NEEDS[name])
+    return Plan(tuple(workload for name, workload in known.items() if name in wanted), START in names)
 
 
 def listing() -> str:
     """A line a workload and a figure: its name and what it is."""
-    said = {name: workload.says for name, workload in every().items()}
-    said |= {kind.name: kind.says for kind in (*KINDS, START)}
+    said = {name: workload.says for name, workload in every().items()} | SAYS
     width = max(map(len, said))
     return "".join(f"{name:<{width}}  {says}\n" for name, says in said.items())
 
@@ -54,6 +52,6 @@ def carry_out(what: Plan, choices: Choices, tell: Callable[[str], None]) -> Repo
     results = run_all(what.workloads, choices, tell)
     found = figures({result.workload.name: result for result in results})
     if what.start:
-        tell(f"{START.name}: {START.says}")
+        tell(f"{START}: {SAYS[START]}")
         found.append(start_of_hello(choices.rounds))
     return Report(results, found)

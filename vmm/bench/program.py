@@ -45,6 +45,7 @@ main:
     finish
 .balign 0x1000, 0x90
 run_empty:
+{base}
     decl %edi
     jnz run_empty
     ret
@@ -55,24 +56,26 @@ run_empty:
 """
 
 
-def text(workload: Workload) -> str:
-    """The whole assembly text, its includes not yet in place."""
-    loop = workload.loop or _LOOP.format(body=workload.body)
-    return _FRAME.format(setup=workload.setup, loop=loop, more=workload.more, count=_COUNT, warm=_WARM)
+def text(workload: Workload, bare: bool = False) -> str:
+    """The whole assembly text, its includes not yet in place; `bare`: for the bare engine."""
+    loop = workload.loop or _LOOP.format(body=(bare and workload.bare) or workload.body)
+    return _FRAME.format(
+        setup=workload.setup, loop=loop, base=workload.base, more=workload.more, count=_COUNT, warm=_WARM
+    )
 
 
 @cache
-def _assembled(workload: Workload) -> bytes:
+def _assembled(workload: Workload, bare: bool) -> bytes:
     from guests.build import expand, image
 
     name = f"bench {workload.name}"
-    return image(expand(text(workload), name), name)
+    return image(expand(text(workload, bare), name), name)
 
 
-def image_of(workload: Workload, count: int) -> bytes:
+def image_of(workload: Workload, count: int, bare: bool = False) -> bytes:
     """The bootable image whose loops run `count` times, after a shorter warm-up."""
     warm = max(1, min(count, WARM_UP))
-    return _assembled(workload).replace(_number(_COUNT), _number(count)).replace(_number(_WARM), _number(warm))
+    return _assembled(workload, bare).replace(_number(_COUNT), _number(count)).replace(_number(_WARM), _number(warm))
 
 
 def _number(value: int) -> bytes:

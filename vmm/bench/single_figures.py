@@ -1,19 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Figures that are no ratio to a native run: an exit, a TLB fill, a code page, the start of the command."""
+"""Figures that are no ratio: a code page, the start of the command."""
 
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from vmm.bench.session import Result
 from vmm.bench.workload import Platform
 
-EXIT_HOOKS, FILL_HOOKS = 10.0, 1.5  # design: 3 us where an empty hook costs 0.3; 1.5 times an empty fill hook
-CODE_PAGE, START_LIMIT = 1e6, 0.3e9  # ns
-_PAGES = 63  # that cr3-64 loads from and cr3-1 does not
+PAGE_LIMIT, START_LIMIT = 1e6, 0.3e9  # ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,63 +28,24 @@ class Figure:
         return self.nanoseconds <= self.most
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
-    """What a figure is called, what it is, and the workloads whose results it is made from."""
-
-    name: str
-    says: str
-    needs: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Kind(Named):
-    """A figure that follows from the results of workloads. `measure` raises LookupError when one is missing."""
-
-    measure: Callable[[Mapping[str, Result]], tuple[float, float]] = field(kw_only=True)  #: (measured, most), in ns
-
-
-def _time(results: Mapping[str, Result], workload: str, platform: Platform) -> float:
-    nanoseconds = results[workload].nanoseconds(platform)
-    if nanoseconds is None:
-        raise LookupError(workload)
-    return nanoseconds
-
-
-def _exit(results: Mapping[str, Result]) -> tuple[float, float]:
-    return _time(results, "pushf", Platform.TRAP), EXIT_HOOKS * _time(results, "empty-hook", Platform.BARE)
-
-
-def _fill(results: Mapping[str, Result]) -> tuple[float, float]:
-    ours, empty = (
-        (_time(results, "cr3-64", platform) - _time(results, "cr3-1", platform)) / _PAGES
-        for platform in (Platform.FAST, Platform.BARE)
-    )
-    return ours, FILL_HOOKS * empty
-
-
-def _code_page(results: Mapping[str, Result]) -> tuple[float, float]:
-    patched, native = (_time(results, "scanned-pages", platform) for platform in (Platform.FAST, Platform.NATIVE))
-    return patched - native, CODE_PAGE
-
-
-KINDS = (
-    Kind("exit", "pushf trapped, at most 10 empty hooks", ("pushf", "empty-hook"), measure=_exit),
-    Kind("tlb-fill", "one fill, at most 1.5 fill hooks that answer from a dict", ("cr3-64", "cr3-1"), measure=_fill),
-    Kind("code-page", "4 KiB of code made and scanned: fast minus native", ("scanned-pages",), measure=_code_page),
-)
-START = Named("start", "patchvisor run hello: from exec to the guest's first output")
+CODE_PAGE, START = "code-page", "start"
+SAYS = {
+    CODE_PAGE: "4 KiB of code made and scanned: fast minus native",
+    START: "patchvisor run hello: from exec to the guest's first output",
+}
+NEEDS: dict[str, tuple[str, ...]] = {CODE_PAGE: ("scanned-pages",), START: ()}
+"""The workloads from whose results a figure follows."""
 
 
 def figures(results: Mapping[str, Result]) -> list[Figure]:
     """Every figure whose workloads have all been measured."""
-    found = []
-    for kind in KINDS:
-        try:
-            found.append(Figure(kind.name, kind.says, *kind.measure(results)))
-        except LookupError:
-            continue
-    return found
+    pages = results.get(NEEDS[CODE_PAGE][0])
+    if pages is None:
+        return []
+    patched, native = pages.nanoseconds(Platform.FAST), pages.nanoseconds(Platform.NATIVE)
+    if patched is None or native is None:
+        return []
+    return [Figure(CODE_PAGE, SAYS[CODE_PAGE], patched - native, PAGE_LIMIT)]
 
 
 def start_of_hello(rounds: int) -> Figure:
@@ -96,7 +55,7 @@ def start_of_hello(rounds: int) -> Figure:
     One run before makes the guest's image and Python's compiled files, as an earlier use of the program does.
     """
     times = [_first_byte() for _ in range(rounds + 1)][1:]
-    return Figure(START.name, START.says, min(times) * 1e9, START_LIMIT)
+    return Figure(START, SAYS[START], min(times) * 1e9, START_LIMIT)
 
 
 def _first_byte() -> float:

@@ -33,6 +33,8 @@ class Goal:
 
 NEAR_NATIVE = Goal(Platform.FAST, Platform.NATIVE, 1 / 0.95)
 STUBBED = Goal(Platform.FAST, Platform.NATIVE, 4.0)
+TEN_HOOKS = Goal(Platform.TRAP, Platform.BARE, 10.0)  # design: 3 us where an empty hook costs 0.3
+FILL_HOOKS = Goal(Platform.FAST, Platform.BARE, 1.5)
 FIVE_TIMES_STOCK = Goal(Platform.FAST, Platform.STOCK, 1 / 5)
 
 
@@ -45,6 +47,8 @@ class Workload:
     body: str
     setup: str = ""
     more: str = ""
+    base: str = ""  #: the body of the loop whose time is taken off: empty unless told
+    bare: str = ""  #: on the bare engine, the body in place of `body`
     loop: str = ""  #: in place of the loop around `body`: a routine `run_body` that runs %edi times
     platforms: tuple[Platform, ...] = MACHINES
     goals: tuple[Goal, ...] = ()

@@ -84,8 +84,8 @@ def test_the_json_form() -> None:
 def test_a_plan_is_everything_or_what_was_named() -> None:
     assert plan(()).workloads == tuple(every().values())
     assert plan(()).start
-    chosen = plan(("exit", "compute"))
-    assert [workload.name for workload in chosen.workloads] == ["compute", "pushf", "empty-hook"]
+    chosen = plan(("code-page", "compute"))
+    assert [workload.name for workload in chosen.workloads] == ["compute", "scanned-pages"]
     assert not chosen.start
     assert plan(("start",)).workloads == ()
     with pytest.raises(UnknownName, match=r"^There is no workload or figure 'nope': see patchvisor bench --list\.$"):
@@ -101,16 +101,16 @@ def test_the_command(capsys) -> None:
 
 
 def test_the_command_as_json(capsys) -> None:
-    assert main(["bench", "--only", "exit", "--count", "3", "--rounds", "1", "--json"]) == 0
+    assert main(["bench", "--only", "code-page", "--count", "3", "--rounds", "1", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert [workload["name"] for workload in document["workloads"]] == ["pushf", "empty-hook"]
-    assert [figure["name"] for figure in document["figures"]] == ["exit"]
+    assert [workload["name"] for workload in document["workloads"]] == ["scanned-pages"]
+    assert [figure["name"] for figure in document["figures"]] == ["code-page"]
 
 
 def test_the_list(capsys) -> None:
     assert main(["bench", "--list"]) == 0
     shown = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
-    assert shown == [*every(), "exit", "tlb-fill", "code-page", "start"]
+    assert shown == [*every(), "code-page", "start"]
 
 
 def test_an_unknown_name_is_a_usage_error(capsys) -> None:

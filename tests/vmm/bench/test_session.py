@@ -10,7 +10,7 @@ from vmm.bench.stopwatch import Sample, Stopwatch
 from vmm.bench.workload import MACHINES, Goal, Platform, Workload
 from vmm.errors import VmmError
 
-NATIVE, FAST, TRAP, BARE = Platform.NATIVE, Platform.FAST, Platform.TRAP, Platform.BARE
+NATIVE, FAST, TRAP = Platform.NATIVE, Platform.FAST, Platform.TRAP
 WORKLOAD = Workload("w", "something", "    nop", goals=(Goal(FAST, NATIVE, 2.0),))
 
 
@@ -80,21 +80,6 @@ def test_the_count_fits_the_time(monkeypatch) -> None:
     assert fitting_count(WORKLOAD, NATIVE) == 3 or fitting_count(WORKLOAD, NATIVE) == 1
     monkeypatch.setattr(session, "measure", lambda _w, _p, count: Sample(count, count * 1e-9, 0.0))
     assert fitting_count(Workload("w", "", "", most=100), NATIVE) == 100
-
-
-def test_figures_are_made_of_results() -> None:
-    found = {
-        "pushf": result("pushf", trap=2000),
-        "empty-hook": result("empty-hook", bare=300),
-        "cr3-64": result("cr3-64", fast=64_000, bare=65_000),
-        "cr3-1": result("cr3-1", fast=1000, bare=2000),
-    }
-    made = {figure.name: figure for figure in figures(found)}
-    assert set(made) == {"exit", "tlb-fill"}
-    assert (made["exit"].nanoseconds, made["exit"].most, made["exit"].met) == (
-        pytest.approx(2000), pytest.approx(3000), True,
-    )  # fmt: skip
-    assert (made["tlb-fill"].nanoseconds, made["tlb-fill"].most) == (pytest.approx(1000), pytest.approx(1500))
 
 
 def test_a_figure_needs_all_of_its_platforms() -> None:

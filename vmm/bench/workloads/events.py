@@ -37,7 +37,7 @@ WORKLOADS = (
     ),
     Workload(
         "system-call", "int from ring 3 to a handler of one iret", "",
-        gate(0x81, "handler", 0xEE00), "handler:\n    iretl", _FROM_USER,
+        gate(0x81, "handler", 0xEE00), "handler:\n    iretl", loop=_FROM_USER,
     ),
     Workload(
         "divide-error", "div by zero, the handler skips it", "    divl %ebx",

@@ -4,7 +4,7 @@
 The window of `guests/include/paging.s` is used; 64 of its pages show the 64 frames from FRAME on.
 """
 
-from vmm.bench.workload import MACHINES, Platform, Workload
+from vmm.bench.workload import FILL_HOOKS, MACHINES, Platform, Workload
 from vmm.bench.workloads.events import gate
 
 _INCLUDE = '.include "paging.s"\nuser_text: nop\nuser_text_end: nop\n'
@@ -38,12 +38,6 @@ def _touch(pages: int) -> str:
     return "".join(f"    movl WINDOW+{page * 0x1000:#x}, %edx\n" for page in range(pages))
 
 
-def _reload(name: str, says: str, pages: int) -> Workload:
-    return Workload(
-        name, says, _RELOAD + _touch(pages), _SETUP, _INCLUDE + _WINDOW, platforms=(*MACHINES, Platform.BARE)
-    )
-
-
 WORKLOADS = (
     Workload(
         "page-fault", "a load from a page that is not present, the handler skips it", "    movl 0x40200000, %eax",
@@ -55,8 +49,13 @@ WORKLOADS = (
         _SETUP + gate(14, "handler"),
         _INCLUDE + _WINDOW + "handler:\n    movl $FRAME+0x3, WINDOW_TABLE+0x800\n    addl $0x4, %esp\n    iretl",
     ),
-    _reload("cr3-64", "mov to cr3, then a load from each of 64 pages", 64),
-    _reload("cr3-1", "mov to cr3, then a load from one page", 1),
+    Workload(
+        "cr3-64", "mov to cr3, then a load from each of 64 pages", _RELOAD + _touch(64), _SETUP, _INCLUDE + _WINDOW
+    ),
+    Workload(
+        "fills", "63 TLB fills; on the bare engine by a callback that answers from a dict", _RELOAD + _touch(64),
+        _SETUP, _INCLUDE + _WINDOW, base=_RELOAD + _touch(1), platforms=(*MACHINES, Platform.BARE), goals=(FILL_HOOKS,),
+    ),
     Workload(
         "invlpg", "a page table entry changed, invlpg, a load from the page",
         "    xorl $0x1000, WINDOW_TABLE\n    invlpg WINDOW\n    movl WINDOW, %edx", _SETUP, _INCLUDE + _WINDOW,
