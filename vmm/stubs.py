@@ -50,16 +50,21 @@ class Stubs:
             return None
         insns = covered(insn, self._following(page, linear & 0xFFF))
         if isinstance(insns, str):
-            patch.reason = f"{REFUSED}: {insns}"
-            self.refused += 1
-            return None
+            return self._refuse(patch, insns)
         where = self._room()
         if where is None:
             return None
-        stub = build(insns, where, linear)
+        try:
+            stub = build(insns, where, linear)
+        except ImportError:
+            return self._refuse(patch, "Keystone is not installed")
         self._write(stub, where, linear, slow)
         self._lead(page, patch, linear, where)
         return next(where + offset for offset, origin in stub.origins.items() if origin == len(insn.raw))
+
+    def _refuse(self, patch: Patch, reason: str) -> None:
+        patch.reason = f"{REFUSED}: {reason}"
+        self.refused += 1
 
     @staticmethod
     def _following(page: CodePage, offset: int) -> Callable[[int], Insn | None]:
