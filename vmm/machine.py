@@ -158,7 +158,8 @@ class Machine:
         self._open.callback(opinion.close)
         self._stubs = stubs = Stubs(code, mmu, engine.remove_blocks)
         self._fills = fills = (NativeFills if native else Fills)(vcpu, mmu, code, self.policy, stubs)
-        self._exits = exits = (NativeExits if native else Exits)(engine, vcpu, code, self.pc.pics, stubs)
+        promoted = None if isinstance(self.clock, CountedClock) else stubs  # a stub's instructions would be counted
+        self._exits = exits = (NativeExits if native else Exits)(engine, vcpu, code, self.pc.pics, promoted)
         self._listen(exit_map)
         engine.install(
             Callbacks(

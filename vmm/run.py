@@ -22,6 +22,7 @@ from vmm.vcpu import TF, Vcpu
 SECOND = 1_000_000_000
 PATIENCE, MOST_PATIENCE = 0.0001, 0.002  # seconds between two looks whether IF is set
 SLICE = 20_000  # instructions between two looks at the clock in a counted run
+WAITING_SLICE = 500  # the same while an interrupt waits for the guest to let it in
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +54,15 @@ class Run:
         self.seconds_engine = 0.0
         self.ticker = Ticker(engine.stop, self._seconds_left)
         self._guest_tf = False
+        self._budget_end = 0  # virtual time at which the budget of the counted run is spent
         self._patience = PATIENCE
         exits.page_at, fills.fail = fills.page_at, exits.fail
         exits.attention = self.attend
         exits.step_alone = self.begin_step
         timers.on_earlier = self.ticker.rearm
+        if isinstance(clock, CountedClock):
+            clock.within = lambda: engine.executed if vcpu.area.running else 0
+            timers.on_earlier = self._shorten
         pics.on_change = self._look_again
 
     # --- called by devices and other threads
@@ -267,7 +272,16 @@ class Run:
             budget = min(budget, deadline - self.clock.now())
         if self._last_insn is not None:
             budget = min(budget, self._last_insn - self.insns)
-        return max(1, budget)
+        if self.counted and self.pics.pending:
+            budget = min(budget, WAITING_SLICE)
+        budget = max(1, budget)
+        self._budget_end = self.clock.now() + budget
+        return budget
+
+    def _shorten(self, deadline: int) -> None:
+        """A deadline has come up within the counted run that is going on: end that run before its budget."""
+        if self.vcpu.area.running and deadline < self._budget_end:
+            self.engine.stop()
 
     def _count(self) -> None:
         executed = self.engine.executed
