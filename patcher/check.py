@@ -47,7 +47,9 @@ def check(scan: PageScan, start: int, end: int, tail: Tail, refuses: Refuses) ->
         if length == UNKNOWN or length == CROSSING or offset in patches:  # noqa: SIM109 (a tuple takes time)
             length = _look(scan, offset, end, tail)
             if not length:
-                _untouched(scan, start, offset, tail)  # what stands inside these may be why the block goes on so
+                _untouched(
+                    scan, start, offset, tail
+                )  # what stands inside these may be why the block goes on so
                 return Checked(Verdict.CHANGED, offset, offset)
             patch = patches.get(offset)
             if patch is not None and patch.state is PatchState.ENABLED:
@@ -117,7 +119,9 @@ def _taken_back(scan: PageScan, patch: Patch | None) -> bool:
 
 
 def _written(scan: PageScan, offset: int, end: int) -> bool:
-    return any(offset <= patch.site < end for patch in scan.patches.values() if patch.state is PatchState.ENABLED)
+    return any(
+        offset <= patch.site < end for patch in scan.patches.values() if patch.state is PatchState.ENABLED
+    )
 
 
 def _closed(scan: PageScan, patch: Patch, end: int) -> int:

@@ -67,7 +67,8 @@ GUESTS = {
     ),
     "completed later by a store to the next page": (
         {
-            ENTRY: code("bc", word(0x108000), "31 c0", b"\xe8", word(EDGE - 2 - (ENTRY + 12)), "66 c7 05", word(EDGE), "a3 c0")
+            ENTRY: code("bc", word(0x108000), "31 c0", b"\xe8", word(EDGE - 2 - (ENTRY + 12)),
+                         "66 c7 05", word(EDGE), "a3 c0")
             + jump(ENTRY + 21, EDGE - 2),
             EDGE - 2: code("f0 0f", "c1 05", word(EDGE + 0x80), "c3"),
         },

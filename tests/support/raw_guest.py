@@ -10,7 +10,7 @@ from vmm.machine import Machine
 from vmm.report.run_report import RunReport
 
 PAGE = 4096
-NOWHERE = 0x90  # what lies between the pieces
+NOWHERE = 0xCC  # int3 between the pieces: without an IDT, whoever gets lost ends there
 
 
 def image(pieces: dict[int, bytes]) -> bytes:

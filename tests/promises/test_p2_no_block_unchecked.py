@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""P2: no block runs unchecked, wherever execution enters, and what was checked is what runs."""
+
+import pytest
+from block_witness import Witness
+from raw_guest import ENTRY, EXIT_EAX, code, image, jump, word
+
+import guests
+from guests.declaration import describe
+from vmm.machine import Machine
+from vmm.report.run_report import ExitReason
+
+SITES = code(
+    "9c 58",  # pushf; pop eax
+    "66 8c c8",  # mov ax, cs
+    "0f 01 e0",  # smsw eax
+    "b8 9c 0f 01 e0",  # mov eax, with sites inside
+    "2e 0f 00 c8",  # str eax under a prefix
+    "81 c2 0f 20 c0 9c",  # add edx, with sites inside
+    "f0 0f c1 04 24",  # lock xadd [esp], eax
+    "0f 20 c0",  # mov eax, cr0
+    "0f 01 0c 24",  # sidt [esp]
+    "cd 03 cc f1",  # int 3, int3, int1: no IDT, so the run ends
+)
+AT = 0x103FE8  # over a page edge
+LAST = 0x1FFFFF  # all memory up to here stops who gets lost
+TEXTS = ["smc", "redpills", "redpills-user", "exceptions", "fpu", "hostile/random-user-2"]
+
+
+def entered(offset: int) -> dict[int, bytes]:
+    """A guest that enters the sites at an offset, with EAX and a stack set up."""
+    start = code("bc", word(0x108000), "b8", word(5))
+    return {ENTRY: start + jump(ENTRY + len(start), AT + offset), AT: SITES + EXIT_EAX, LAST: b"\xcc"}
+
+
+@pytest.mark.parametrize("policy", ["fast", "trap"])
+@pytest.mark.parametrize("name", TEXTS)
+def test_guests_run_checked_blocks_only(name: str, policy: str) -> None:
+    guest = describe(name)
+    with Machine(kernel=guests.build(name), memory=guest.memory, policy=policy, no_reboot=True) as machine:
+        witness = Witness(machine)
+        machine.run(timeout=15)
+    assert witness.executed > 30
+    assert witness.complaints == []
+
+
+@pytest.mark.parametrize("offset", range(len(SITES)))
+def test_entry_at_every_offset(offset: int) -> None:
+    with Machine(kernel=image(entered(offset)), memory=2, no_reboot=True) as machine:
+        witness = Witness(machine)
+        report = machine.run(timeout=60)
+        patched = report.exit_status, list(machine.vcpu.regs), machine.vcpu.eip
+    assert witness.complaints == []
+    assert report.reason is not ExitReason.INTERNAL
+    if report.reason is ExitReason.UNSUPPORTED:
+        return
+    with Machine(kernel=image(entered(offset)), memory=2, no_reboot=True, policy="native") as machine:
+        report = machine.run(timeout=60)
+        native = report.exit_status, list(machine.vcpu.regs), machine.vcpu.eip
+    assert patched == native
+
+
+def test_one_guest_enters_everywhere_in_turn() -> None:
+    """Decodings that exclude each other, in a row: each entry by a far-reaching jump table, three times over."""
+    body = code("40 42 66 8c c8 b8 9c 58 90 c3 0f 01 e0 c3 9c 58 c3 c3")
+    entries = [0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 16]
+    at = 0x103FF8
+    main = code("bc", word(0x108000))
+    for _ in range(3):
+        for entry in entries:
+            place = ENTRY + len(main) + 2
+            main += code("6a 00", b"\xe8", word(at + entry - place - 5), "bc", word(0x108000))
+    kernel = image({ENTRY: main + code("b8", word(9), EXIT_EAX), at: body})
+    results = []
+    for policy in ("fast", "trap", "native"):
+        with Machine(kernel=kernel, memory=2, no_reboot=True, policy=policy) as machine:
+            witness = Witness(machine) if policy != "native" else None
+            report = machine.run(timeout=60)
+            results.append((report.exit_status, list(machine.vcpu.regs)))
+            assert witness is None or witness.complaints == []
+    assert results[0] == results[1] == results[2]
