@@ -21,7 +21,7 @@ _READS = """
 
 WORKLOADS = (
     Workload("table-stores", "sgdt, sidt, sldt, str, smsw", _STORES),
-    Workload("segment-reads", "three mov from a segment register, a push of one", _READS),
+    Workload("segment-reads", "32 reads of segment registers: mov, push", _READS * 8),
     Workload(
         "segment-loads", "mov to ds, mov to es", "    movl %ebx, %ds\n    movl %ebx, %es", "    movl $DATA0, %ebx"
     ),
