@@ -136,18 +136,18 @@ class PageScan:
         """Write a patch; a stub's jump that stands in its bytes, or traps that it covers, are taken back first."""
         if patch.tactic is Tactic.STUB and not self._may_jump(patch):
             patch.give_up("a jump here would end the engine")
-        for other in self._around(patch.site - LONGEST_PATCH + 1, patch.end):
+        for other in self.around(patch.site - LONGEST_PATCH + 1, patch.end):
             if other is not patch and other.state is PatchState.ENABLED and other.end > patch.site:
                 other.disable(self.shown, f"gave way to {patch.row.name} at page offset {patch.site:#x}")
         patch.enable(self.shown)
 
-    def _around(self, start: int, end: int) -> list[Patch]:
+    def around(self, start: int, end: int) -> list[Patch]:
         """The patches whose sites lie in [start, end); a page may hold thousands."""
         return [self.patches[site] for site in range(start, end) if site in self.patches]
 
     def _may_jump(self, patch: Patch) -> bool:
         """Would a jump at this patch cover what is pinned, or make a lethal sequence by its displacement?"""
-        if any(p.pinned for p in self._around(patch.site, patch.end)):
+        if any(p.pinned for p in self.around(patch.site, patch.end)):
             return False
         around = bytearray(self.shown[max(0, patch.site - MAX_LENGTH) : patch.end + MAX_LENGTH])
         at = min(patch.site, MAX_LENGTH)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from patcher.catalogue import SensitiveInsn
 from patcher.catalogue.invalid import DISPUTED, HIDING
 from patcher.check import Refuses, Verdict, check, check_tail, hides
+from patcher.inherit import inherit
 from patcher.patch import Patch, PatchState, Tactic
 from patcher.scan import MAX_LENGTH, PageScan
 from patcher.tactic import Closing, closer
@@ -20,6 +21,8 @@ from vmm.errors import Unsupported
 from vmm.memory import GuestMemory
 
 PAGE = 4096
+MOST_RETIRED = 64
+MOST_PATCHES = 1 << 18  # between two recyclings: some 50 MiB
 USER = 1 << 20  # in a key, beside the 20 bits of a linear page number: fetched by ring 3
 LAST = USER - 1
 _CLOSERS = {closing: closer(closing) for closing in Closing}
@@ -46,6 +49,7 @@ class CodePage:
     shown: memoryview
     scan: PageScan
     actions: dict[int, Action] = field(default_factory=dict)
+    weight: int = 0  # patches when they were last counted
     home: int | None = None  # the linear page from which its jumps to stubs lead right; None: it has none
 
 
@@ -80,6 +84,7 @@ class CodePages:
         self.forget = forget
         self.used = 0
         self.pages: dict[tuple[int, View], CodePage] = {}
+        self.retired: dict[tuple[int, View], CodePage] = {}  # dropped, but what is known of them may still be true
         self.fetched: dict[int, Fetched] = {}  # linear page (| 1 << 20 in ring 3) -> page, since the last flush
         self.writable: set[int] = set()  # guest-physical pages that the engine may hold as writable
         self.answered: set[int] = set()  # linear pages that it may read or write, since the last flush
@@ -90,6 +95,7 @@ class CodePages:
         self.alone: tuple[int, int] | None = None  # linear address and size of the instruction that runs alone
         self._uncovered: list[tuple[CodePage, Patch]] = []
         self.scanned = self.checked = self.vetoed = self.dropped = 0
+        self.weight = 0  # patches of all pages
         self.watched: dict[int, list[CodePage]] = {}  # guest-physical page -> its code pages
         memory.watched, memory.on_write = self.watched, self.drop
 
@@ -104,6 +110,10 @@ class CodePages:
         shown[:] = original
         closes = _CLOSERS[view.closing] if view.closing else _nothing
         page = CodePage(ppn, view, frame, shown, PageScan(original, shown, view.bits, closes))
+        old = self.retired.pop((ppn, view), None)
+        if old is not None:
+            anew = inherit(page.scan, old.scan)
+            page.actions.update((at, action) for at, action in old.actions.items() if at not in anew)
         page.scan.pin()
         self.pages[ppn, view] = page
         self.watched.setdefault(ppn, []).append(page)
@@ -120,14 +130,19 @@ class CodePages:
     def drop(self, ppn: int) -> None:
         """The page's content changes: no code page of it survives."""
         for page in self.watched.pop(ppn, ()):
-            del self.pages[page.ppn, page.view]
+            self.retired[page.ppn, page.view] = self.pages.pop((page.ppn, page.view))
+            self.weight -= page.weight
             self.dropped += 1
+        while len(self.retired) > MOST_RETIRED:
+            del self.retired[next(iter(self.retired))]
         self.forget()
 
     def recycle(self) -> None:
         """Start over with all frames; the caller has thrown away every translation."""
         self.pages.clear()
+        self.retired.clear()
         self.watched.clear()
+        self.weight = 0
         self.used = 0
         self.forget()
         self.running.clear()
@@ -169,7 +184,17 @@ class CodePages:
             verdict = self._check_pages(page, key, start, start + size)
         if verdict is not Verdict.SAFE:
             self.vetoed += 1
+        if isinstance(page, CodePage) and self._too_heavy(page):
+            self.lost = True
+            return Verdict.CHANGED
         return verdict
+
+    def _too_heavy(self, page: CodePage) -> bool:
+        """A page made of nothing but sensitive instructions has four thousand patches: the sum is bounded."""
+        patches = len(page.scan.patches)
+        self.weight += patches - page.weight
+        page.weight = patches
+        return self.weight > MOST_PATCHES
 
     def _check_pages(self, page: CodePage, key: int, start: int, end: int) -> Verdict:
         result = check(page.scan, start, end, lambda: self.tail(key), self.refuses)

@@ -30,6 +30,7 @@ from vmm.vcpu import IF, TF, Vcpu
 
 DR6_BS = 0x4000
 RECENT = 16  # exceptions that the crash report shows
+MOST_ACTIONS = 1 << 16
 MOST_VETOES = 16  # of one block in a row
 _STILL_TRAPPING = frozenset({"cli", "sti"})
 _HOLDS_TRAPS = frozenset({"mov sreg,r/m", "pop sreg"})
@@ -67,6 +68,7 @@ class Exits:
         self.interrupts: Counter[int] = Counter()
         self.addresses: Counter[int] | None = None
         self.actions: list[Action] = []
+        self._forgotten: Counter[str] = Counter()  # exits by instruction of actions that are no longer kept
         self._vetoed, self._vetoes = (0, 0), 0
 
     def callback(self) -> Callable[[int, int, int], None]:
@@ -119,7 +121,7 @@ class Exits:
             effect(v, insn)
 
         action = Action(slow, insn, row)
-        self.actions.append(action)
+        self._remember(action)
         return action
 
     def interrupt(self, vector: int) -> None:
@@ -168,6 +170,26 @@ class Exits:
         if row.effect not in _CLEARS_TRAPS or self.words[self.flags_word] & TF:
             self._after_single_step()
 
+    def _remember(self, action: Action) -> None:
+        """Keep `action` for the statistics. A guest that writes its code anew all the time makes any number of them."""
+        if len(self.actions) >= MOST_ACTIONS:
+            for page in self.code.pages.values():
+                page.actions.clear()  # they are resolved again
+            pages = self.stubs.pages.values() if self.stubs is not None else ()
+            kept = {id(action): action for page in pages for action in page.actions.values()}
+            for old in self.actions:
+                if id(old) not in kept:
+                    self._forgotten[old.row.name] += old.count
+            self.actions = list(kept.values())
+        self.actions.append(action)
+
+    def by_insn(self) -> Counter[str]:
+        """Exits so far, by the name of the sensitive instruction."""
+        counts = Counter(self._forgotten)
+        for action in self.actions:
+            counts[action.row.name] += action.count
+        return counts
+
     def _deliver_and_attend(self, fault: GuestFault) -> None:
         try:
             self.deliver(fault)
@@ -208,7 +230,7 @@ class Exits:
         action = Action(EFFECTS[row.effect], insn, row)
         if offset + len(insn.raw) <= PAGE:  # else what follows depends on how the next page is mapped
             page.actions[offset] = action
-        self.actions.append(action)
+        self._remember(action)
         return action
 
     def _alone(self, _v: Processor, _insn: Insn) -> None:

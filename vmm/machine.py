@@ -251,9 +251,7 @@ class Machine:
     def stats(self) -> Stats:
         """The counters so far."""
         exits, code = self._exits, self._code
-        by_insn: Counter[str] = Counter()
-        for action in exits.actions:
-            by_insn[action.row.name] += action.count
+        by_insn = exits.by_insn()
         reasons = Counter(exits.reasons)
         reasons["trap"] += sum(by_insn.values())
         return Stats(

@@ -50,14 +50,16 @@ class Stubs:
             return None
         insns = covered(insn, self._following(page, linear & 0xFFF))
         if isinstance(insns, str):
-            return self._refuse(patch, insns)
+            self._refuse(patch, insns)
+            return None
         where = self._room()
         if where is None:
             return None
         try:
             stub = build(insns, where, linear)
         except ImportError:
-            return self._refuse(patch, "Keystone is not installed")
+            self._refuse(patch, "Keystone is not installed")
+            return None
         self._write(stub, where, linear, slow)
         self._lead(page, patch, linear, where)
         return next(where + offset for offset, origin in stub.origins.items() if origin == len(insn.raw))
