@@ -45,6 +45,7 @@ class Run:
         self.counted = isinstance(clock, CountedClock)
         self.ending: Ending | None = None
         self.texts: Callable[[], str] = lambda: ""
+        self._searched: str | None = None
         self.wakeable: Callable[[], bool] = lambda: True  # can anything still raise an interrupt?
         self.poll: Callable[[], None] = lambda: None  # host input, drawing
         self.insns = 0
@@ -164,6 +165,7 @@ class Run:
 
     def begin(self, limits: Limits) -> None:
         """The limits hold from here on, over all that `run` is called for until the next `begin`."""
+        self._searched = None
         self.interrupted = False
         self._deadline = None if limits.timeout is None else time.monotonic() + limits.timeout
         self._last_insn = None if limits.max_insns is None else self.insns + limits.max_insns
@@ -211,8 +213,16 @@ class Run:
             self.end(Ending(ExitReason.TIMEOUT, f"The time limit of {limits.timeout:g} s is over."))
         if self._last_insn is not None and self.insns >= self._last_insn:
             self.end(Ending(ExitReason.INSN_LIMIT, f"The limit of {limits.max_insns} instructions is reached."))
-        if limits.until is not None and limits.matches(self.texts()):
+        if limits.until is not None and self._has_appeared(limits):
             self.end(Ending(ExitReason.MATCHED, f"The text {limits.until.pattern!r} has appeared."))
+
+    def _has_appeared(self, limits: Limits) -> bool:
+        """Is the text there that `limits` wait for? The same texts are searched once."""
+        texts = self.texts()
+        if texts == self._searched:
+            return False
+        self._searched = texts
+        return limits.matches(texts)
 
     def _rest(self) -> bool:
         """A halted processor waits for an interrupt. False when it is no longer halted."""

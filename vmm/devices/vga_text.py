@@ -50,6 +50,8 @@ class VgaText(VgaRegisters):
     def __init__(self, memory: memoryview) -> None:
         super().__init__()
         self._memory = memory
+        self._read: tuple[bytes, bytes] | None = None  # memory and registers that `_text` was made of
+        self._text = ""
 
     @property
     def is_text(self) -> bool:
@@ -100,9 +102,15 @@ class VgaText(VgaRegisters):
         return self.row_bytes(row)[::2].decode("latin-1").translate(_TO_TEXT)
 
     def text(self) -> str:
-        """The screen as Unicode: rows without trailing blanks, no empty rows at the end."""
+        """The screen as Unicode: rows without trailing blanks, no empty rows at the end. Cheap when nothing changed."""
         if not self.is_text:
             return ""
+        now = bytes(self._memory), bytes(self.crtc)
+        if now != self._read:
+            self._read, self._text = now, self._text_now()
+        return self._text
+
+    def _text_now(self) -> str:
         return "\n".join(self.row_text(row).rstrip() for row in range(self.rows)).rstrip("\n")
 
     def cells(self) -> list[list[Cell]]:
