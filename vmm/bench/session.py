@@ -75,11 +75,12 @@ def run_one(workload: Workload, choices: Choices, tell: Callable[[str], None] = 
     samples: dict[Platform, list[Sample]] = {platform: [] for platform in workload.platforms}
     failures: dict[Platform, str] = {}
     counts: dict[Platform, int] = {}
-    for round_number in range(choices.rounds):
+    rounds = choices.rounds * workload.turns
+    for round_number in range(rounds):
         for platform in workload.platforms:
             if platform in failures:
                 continue
-            tell(f"{workload.name}: {platform.value}, round {round_number + 1} of {choices.rounds}")
+            tell(f"{workload.name}: {platform.value}, round {round_number + 1} of {rounds}")
             try:
                 if platform not in counts:
                     counts[platform] = choices.count or fitting_count(workload, platform)

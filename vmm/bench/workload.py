@@ -53,4 +53,5 @@ class Workload:
     platforms: tuple[Platform, ...] = MACHINES
     goals: tuple[Goal, ...] = ()
     most: int = 1 << 26
+    turns: int = 1  #: in every round, for a goal so near to 1 that a busy machine would decide
     waits: bool = False  #: for time to pass, so processor time says little

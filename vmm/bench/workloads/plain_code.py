@@ -27,14 +27,17 @@ _LOAD_STORE = "".join(
 )
 
 WORKLOADS = (
-    Workload("compute", "32 instructions on registers", _COMPUTE * 4, platforms=EVERYWHERE, goals=(NEAR_NATIVE,)),
+    Workload(
+        "compute", "32 instructions on registers", _COMPUTE * 4,
+        platforms=EVERYWHERE, goals=(NEAR_NATIVE,), turns=3,
+    ),
     Workload(
         "load-store", "8 loads and 16 stores", _LOAD_STORE, "    movl $SCRATCH, %esi",
-        platforms=EVERYWHERE, goals=(NEAR_NATIVE, FIVE_TIMES_STOCK),
+        platforms=EVERYWHERE, goals=(NEAR_NATIVE, FIVE_TIMES_STOCK), turns=3,
     ),
     Workload(
         "call-ret", "4 calls of a routine of one instruction", "    call leaf\n" * 4,
-        more="leaf:\n    incl %eax\n    ret", platforms=EVERYWHERE, goals=(NEAR_NATIVE,),
+        more="leaf:\n    incl %eax\n    ret", platforms=EVERYWHERE, goals=(NEAR_NATIVE,), turns=3,
     ),
     Workload(
         "memcpy", "4 KiB copied by rep movsl",
@@ -46,6 +49,6 @@ WORKLOADS = (
     rep movsl
     movl %ebx, %edi
 """,
-        platforms=EVERYWHERE, goals=(NEAR_NATIVE,), most=1 << 20,
+        platforms=EVERYWHERE, goals=(NEAR_NATIVE,), turns=3, most=1 << 20,
     ),
 )  # fmt: skip
