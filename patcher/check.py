@@ -12,7 +12,7 @@ from enum import Enum
 
 from patcher.catalogue.invalid import DISPUTED, HIDING
 from patcher.patch import Patch, PatchState
-from patcher.scan import CROSSING, MAX_LENGTH, PAGE, SPECIAL, UNKNOWN, PageScan, Tail
+from patcher.scan import CROSSING, LONGEST_PATCH, MAX_LENGTH, PAGE, SPECIAL, UNKNOWN, PageScan, Tail
 from patcher.x86.decode import Truncated
 
 Refuses = Callable[[bytes], bool]
@@ -47,9 +47,7 @@ def check(scan: PageScan, start: int, end: int, tail: Tail, refuses: Refuses) ->
         if length == UNKNOWN or length == CROSSING or offset in patches:  # noqa: SIM109 (a tuple takes time)
             length = _look(scan, offset, end, tail)
             if not length:
-                _untouched(
-                    scan, start, offset, tail
-                )  # what stands inside these may be why the block goes on so
+                _untouched(scan, start, offset, tail)  # what stands inside may be why the block goes on so
                 return Checked(Verdict.CHANGED, offset, offset)
             patch = patches.get(offset)
             if patch is not None and patch.state is PatchState.ENABLED:
@@ -119,9 +117,7 @@ def _taken_back(scan: PageScan, patch: Patch | None) -> bool:
 
 
 def _written(scan: PageScan, offset: int, end: int) -> bool:
-    return any(
-        offset <= patch.site < end for patch in scan.patches.values() if patch.state is PatchState.ENABLED
-    )
+    return any(patch.state is PatchState.ENABLED for patch in scan.around(offset, min(end, PAGE)))
 
 
 def _closed(scan: PageScan, patch: Patch, end: int) -> int:
@@ -136,8 +132,8 @@ def _untouched(scan: PageScan, start: int, stop: int, tail: Tail) -> Verdict:
     """[start, stop) must show original bytes: a patch of another decoding that stands there goes."""
     if scan.shown[start:stop] == scan.original[start:stop]:
         return Verdict.SAFE
-    for patch in list(scan.patches.values()):
-        if patch.state is not PatchState.ENABLED or patch.site >= stop or patch.end <= start:
+    for patch in scan.around(start - LONGEST_PATCH + 1, stop):
+        if patch.state is not PatchState.ENABLED or patch.end <= start:
             continue
         if not _must_stay(scan, patch, tail):
             patch.disable(scan.shown, f"stands inside the instructions of a block at page offset {start:#x}")
