@@ -27,7 +27,7 @@ class Guest:
     serial_pattern: str | None = None
     screen: str | None = None
     keys: str = ""
-    timeout: int = 20
+    timeout: int = 60  # a busy machine is no reason to fail
     slow: bool = False
     hostile: bool = False
     allowed_unsupported: bool = False

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Promises P1 and P5 on generated programs: the same registers, flags, events and memory as in ring 0 on the bare engine.
+"""Promises P1 and P5 on generated programs: registers, flags, events and memory as in ring 0 on the bare engine.
 
 The log that a program leaves behind lies in guest memory, so one comparison of all RAM covers both promises.
 `PATCHVISOR_PROGRAMS` sets how many hundred programs are tried (5 unless told; 1,000 take about twenty minutes).

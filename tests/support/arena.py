@@ -2,9 +2,9 @@
 """A guest that runs generated programs one after another and logs what each of their events found.
 
 A program is a row of 32-byte slots in ring 0 or ring 3. Whatever is raised in a slot is logged with all registers and
-the program goes on at the next slot, so every slot is tried whatever the ones before did. RF is taken out of the frames:
-the bare engine keeps it for ever after an iret and shows it in pushf. Tables and pages are made
-here; only the few lines that take traps and start programs are assembled.
+the program goes on at the next slot, so every slot is tried whatever the ones before did. RF is taken out of the
+frames: the bare engine keeps it for ever after an iret and shows it in pushf. Tables and pages are made here; only the
+few lines that take traps and start programs are assembled.
 """
 
 import struct

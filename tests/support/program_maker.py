@@ -38,7 +38,8 @@ class Maker:
         regs = tuple(pick.choice((pick.getrandbits(32), pick.getrandbits(8), self.address())) for _ in range(8))
         flags = (pick.getrandbits(22) & _FLAGS & ~0x4400) | 2
         slots = []
-        for self.number in range(self.count):
+        for number in range(self.count):
+            self.number = number
             drawn = pick.choice(self.rules)(self) if self.number not in self.forced else b""
             slots.append(self.forced.get(self.number, drawn))
         return Program(self.ring, regs, flags, tuple(slots))
