@@ -170,7 +170,7 @@ class NativeExits(Exits):
         """Bytes of the int n, int3 or into that EIP has just passed."""
         vcpu = self.vcpu
         linear = vcpu.eip + self.words[self.cs_base_word] & MASK
-        return 2 if vcpu.mem.fetch_bytes(linear - 2 & MASK, 2) == bytes((0xCD, vector)) else 1
+        return 2 if vcpu.mem.peek(linear - 2 & MASK, 2) == bytes((0xCD, vector)) else 1
 
     def invalid(self) -> bool:
         """The engine's #UD; `int 6` comes this way as well, with EIP still at it."""

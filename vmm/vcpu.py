@@ -129,6 +129,7 @@ class Vcpu:
         wide = area.code32, area.stack32
         area.load_segment(index, segment)
         if (area.code32, area.stack32) != wide:
+            area.control_flags = area.control_flags & ~IOPL | self._engine_iopl() << 12  # stubs count on it
             self.tlb.mode_changed()
 
     # --- ring map
