@@ -3,7 +3,7 @@
 
 import pytest
 from block_witness import Witness
-from raw_guest import ENTRY, EXIT_EAX, code, image, jump, word
+from raw_guest import ENTRY, EXIT_EAX, code, exit_status, image, jump, word
 
 import guests
 from guests.declaration import describe
@@ -79,3 +79,18 @@ def test_one_guest_enters_everywhere_in_turn() -> None:
             results.append((report.exit_status, list(machine.vcpu.regs)))
             assert witness is None or witness.complaints == []
     assert results[0] == results[1] == results[2]
+
+
+@pytest.mark.parametrize("policy", ["fast", "trap"])
+def test_an_instruction_over_the_edge_shows_its_own_bytes(policy: str) -> None:
+    """Its second half is a site when the next page is entered at its start."""
+    edge = 0x103000
+    start = code("bc", word(0x108000))
+    for entry in (edge, edge - 1, edge, edge - 1):
+        start += b"\xe8" + word(entry - (ENTRY + len(start)) - 5)
+    kernel = image({ENTRY: start + EXIT_EAX, edge - 1: code("b8 0f 01 e0 90 c3")})
+    with Machine(kernel=kernel, memory=2, no_reboot=True, policy=policy) as machine:
+        witness = Witness(machine)
+        report = machine.run(timeout=60)
+    assert report.exit_status == exit_status(0x0F)
+    assert witness.complaints == []
