@@ -190,6 +190,10 @@ class Fills:
         if self.code.settle(key, page):
             self.again = True
             return 0, 0
+        area = self.vcpu.area
+        entry = area.eip + area.words[area.cs_base_word] & MASK
+        if entry >> 12 == linear >> 12:  # else an instruction reaches into the page; the check of its block will see
+            page.scan.discover(entry & 0xFFF)  # before the block is translated: this saves a veto
         return FRAMES_BASE + (page.frame << 12), PROT_EXEC
 
     def _fetch_stub(self, linear: int) -> tuple[int, int]:
