@@ -112,8 +112,10 @@ class CodePages:
         page = CodePage(ppn, view, frame, shown, PageScan(original, shown, view.bits, closes))
         old = self.retired.pop((ppn, view), None)
         if old is not None:
+            # a site that had a stub counts anew: else it would trap for ever, past the counts at which it is promoted
+            stubs = {at for at, patch in old.scan.patches.items() if patch.tactic is Tactic.STUB}
             anew = inherit(page.scan, old.scan)
-            page.actions.update((at, action) for at, action in old.actions.items() if at not in anew)
+            page.actions.update((at, a) for at, a in old.actions.items() if at not in anew and at not in stubs)
         page.scan.pin()
         self.pages[ppn, view] = page
         self.watched.setdefault(ppn, []).append(page)
