@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from patcher.catalogue.invalid import DISPUTED, HIDING
+from patcher.catalogue import SensitiveInsn
+from patcher.catalogue.invalid import DISPUTED, HIDING, UNDECODABLE
 from patcher.patch import Patch, PatchState
 from patcher.scan import CROSSING, LONGEST_PATCH, MAX_LENGTH, PAGE, SPECIAL, UNKNOWN, PageScan, Tail
 from patcher.x86.decode import Truncated
@@ -56,9 +57,18 @@ def check(scan: PageScan, start: int, end: int, tail: Tail, refuses: Refuses) ->
     verdict = _untouched(scan, start, limit, tail)
     ends_elsewhere = verdict is Verdict.SAFE and end <= PAGE and offset != end
     if ends_elsewhere and (offset < end or not refuses(scan.original[last:end])):
-        scan.close(last, DISPUTED)
+        scan.close(last, _unsettled(scan, last, tail))
         verdict = Verdict.CHANGED
     return Checked(verdict, offset, last)
+
+
+def _unsettled(scan: PageScan, offset: int, tail: Tail) -> SensitiveInsn:
+    """Why an instruction that the engine ends elsewhere must trap: it is disputed, or not all of it is known yet."""
+    try:
+        scan.decode_at(offset, tail)
+    except Truncated:
+        return UNDECODABLE
+    return DISPUTED
 
 
 def check_tail(scan: PageScan, stop: int) -> Verdict:
@@ -92,9 +102,9 @@ def _look(scan: PageScan, offset: int, end: int, tail: Tail) -> int:
     try:
         insn = scan.decode_at(offset, tail)
     except Truncated:
-        if end > PAGE or _taken_back(scan, patch):
-            return 0  # the next page was just lost, or has not been asked for
-        return MAX_LENGTH  # the engine was content with less
+        if patch is not None and patch.state is PatchState.ENABLED:
+            return _closed(scan, patch, end)  # the trap will look at the whole instruction
+        return 0 if end > PAGE else MAX_LENGTH  # the next page was just lost, or the engine was content with less
     row = scan.wanted(insn)
     if row is not None:
         return 0 if scan.close(offset, row) else _closed(scan, scan.patches[offset], end)
