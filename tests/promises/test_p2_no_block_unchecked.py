@@ -94,3 +94,15 @@ def test_an_instruction_over_the_edge_shows_its_own_bytes(policy: str) -> None:
         report = machine.run(timeout=60)
     assert report.exit_status == exit_status(0x0F)
     assert witness.complaints == []
+
+
+@pytest.mark.parametrize("policy", ["fast", "trap"])
+@pytest.mark.parametrize("split", [1, 2])
+def test_a_privileged_instruction_over_the_edge_is_read_whole(split: int, policy: str) -> None:
+    """The engine refuses it in ring 1 before it has asked for the second page."""
+    at, start = 0x103000 - split, code("bc", word(0x108000))
+    start += b"\xe8" + word(at - (ENTRY + len(start)) - 5)
+    kernel = image({ENTRY: start + EXIT_EAX, at: code("0f 20 c0 c3")})
+    with Machine(kernel=kernel, memory=2, no_reboot=True, policy=policy) as machine:
+        report = machine.run(timeout=60)
+    assert report.exit_status == exit_status(0x11), report.message
