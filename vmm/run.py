@@ -52,7 +52,7 @@ class Run:
         self.interrupted = False
         self._deadline: float | None = None  # host time at which the limits end the run
         self._last_insn: int | None = None  # value of `insns` at which they do
-        self.seconds_engine = 0.0
+        self.seconds_engine = self.seconds_asleep = 0.0
         self.ticker = Ticker(engine.stop, self._seconds_left)
         self._guest_tf = False
         self._budget_end = 0  # virtual time at which the budget of the counted run is spent
@@ -236,7 +236,9 @@ class Run:
         elif self.counted:
             self._skip()
         else:
+            before = time.perf_counter()
             self.ticker.wait(self._seconds_left())
+            self.seconds_asleep += time.perf_counter() - before
         return True
 
     def _end_halted(self, how: str) -> None:

@@ -40,6 +40,7 @@ def open_machine(choices: RunChoices, trace: Trace | None) -> "Machine":
         no_reboot=choices.no_reboot,
         trace=trace,
         exit_map=choices.exit_map is not None,
+        timed=choices.stats or choices.stats_json is not None or choices.as_json,
     )
 
 

@@ -42,9 +42,16 @@ def test_a_machine_is_made_with_documented_defaults(patchvisor, machine, kernel)
         "no_reboot": False,
         "trace": None,
         "exit_map": False,
+        "timed": False,
     }
     assert machine.ran == {"until": None, "timeout": None, "max_insns": None}
     assert machine.closed == 1
+
+
+@pytest.mark.parametrize("word", ["--stats", "--stats-json=-", "--json"])
+def test_callbacks_are_timed_when_figures_are_asked_for(patchvisor, machine, kernel, word) -> None:
+    patchvisor("run", kernel, word)
+    assert machine.made["timed"] is True
 
 
 def test_qemus_options_reach_the_machine(patchvisor, machine, kernel, tmp_path) -> None:
