@@ -103,7 +103,6 @@ GUESTS = (
     _guest("a garbage GDT", "[lgdt] 0f 01 15 20 00 10 00 [mov ds] 8e d8 [jmp far] ea 0e 00 10 00 08 00", 80, SHUT_DOWN),
     _guest("garbage page tables", "b8 ff ff ff 7f [mov cr3] 0f 22 d8 0f 20 c0 0d 00 00 00 80 [mov cr0] 0f 22 c0", 80, SHUT_DOWN),
     _guest("a stack that is nowhere", "bc 00 00 00 f0 [push] 50 [pop] 5c [int3] cc", 80, SHUT_DOWN),
-    _guest("goes round the address space", "bc 00 00 00 f0 [push] 50 [ret to the last byte] c3", 124, LIMIT),
     _guest("a stack that runs down", "[push] 50 [jmp] eb fd", 124, LIMIT),
     _guest("floods the serial port", "66 ba f8 03 b0 41 [out] ee eb fd", 124, LIMIT, "--timeout 1 -serial null"),
     _guest("floods the debug console", "b0 41 [out] e6 e9 eb fc", 124, LIMIT),
