@@ -190,6 +190,7 @@ class Machine:
         self._run = Run(
             self._engine, self.vcpu, self._fills, self._exits, self.pc.pics, self.timers, self.clock
         )
+        self._run.halts_natively = self.policy == "native"
         self._run.poll = self._poll
         self._run.texts = lambda: f"{self._captured.text()}\n{self.screen.text}"
         for backend in self._backends:

@@ -48,6 +48,7 @@ class Run:
         self._searched: str | None = None
         self.wakeable: Callable[[], bool] = lambda: True  # can anything still raise an interrupt?
         self.poll: Callable[[], None] = lambda: None  # host input, drawing
+        self.halts_natively = False  # hlt is the engine's own: only its end tells
         self.insns = 0
         self.interrupted = False
         self._deadline: float | None = None  # host time at which the limits end the run
@@ -267,6 +268,8 @@ class Run:
         if self.fills.code.lost:
             self._start_over()
         if status == RUN_OK:
+            if self.halts_natively and self.engine.halted:
+                self.vcpu.halted = True
             return
         if status not in (RUN_REFUSED, RUN_INVALID):
             raise VmmError(f"The engine stopped with status {status} at guest address {self.vcpu.eip:#010x}.")

@@ -91,7 +91,7 @@ class UnicornEngine:
         self.area = StateArea(self._image(learned), learned.layout, self._computed_flags)
         self._fault = ctypes.c_uint64.from_address(handle_of(self._uc) + learned.fault_address)
         self._counter = ctypes.c_uint64.from_address(handle_of(self._uc) + learned.counter)
-        self._budget = 0
+        self._budget, self._stopped = 0, False
         # Budgets end inside blocks, and only where the counting hook says so; other stops must wait for a block's end.
         ctypes.c_ubyte.from_address(handle_of(self._uc) + learned.no_mid_block_stop).value = not counted
 
@@ -156,7 +156,7 @@ class UnicornEngine:
 
     def run(self, count: int = 0) -> int:
         """Run from the area's EIP until stopped, `count` instructions (0: no budget) or a refused access; a status."""
-        area, self._budget = self.area, count
+        area, self._budget, self._stopped = self.area, count, False
         area.running = True
         try:
             return int(uclib.uc_emu_start(self._handle, area.eip, 0, 0, count))
@@ -168,8 +168,14 @@ class UnicornEngine:
         """Instructions of this run so far; only counted when `run` was given a budget."""
         return min(self._counter.value, self._budget)
 
+    @property
+    def halted(self) -> bool:
+        """Did the last run end by the engine's own hlt: nobody stopped it, and no budget was spent?"""
+        return not self._stopped and not (self._budget and self._counter.value > self._budget)
+
     def stop(self) -> None:
         """End `run` at the next block boundary; may be called from any thread and from callbacks."""
+        self._stopped = True
         uclib.uc_emu_stop(self._handle)
 
     @property
