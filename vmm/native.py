@@ -153,8 +153,8 @@ class NativeExits(Exits):
             error = vcpu.area.land_exception()
             if vector == DB and self.on_step is not None and not self.on_step():
                 return
-            if vector == BP:
-                self._refuse_hidden()
+            if vector == BP and self._shown_again():
+                return
             if vcpu.area.software_interrupt:
                 length = self._software_length(vector)
                 vcpu.eip -= length
@@ -183,14 +183,21 @@ class NativeExits(Exits):
             self.fail(error)
         return True
 
-    def _refuse_hidden(self) -> None:
-        """At an int3 that is none of the guest's, but hides what would end the engine: a verdict."""
+    def _shown_again(self) -> bool:
+        """At an int3 that is none of the guest's, but hides what may end the engine: show it, or a verdict."""
         linear = self.vcpu.eip - 1 + self.words[self.cs_base_word] & MASK
         page = self.code.executed(linear >> 12 | (USER if self.vcpu.cpl == 3 else 0))
         patch = page.scan.patches.get(linear & 0xFFF) if isinstance(page, CodePage) else None
-        if patch is not None and patch.state is PatchState.ENABLED:
+        if patch is None or patch.state is not PatchState.ENABLED or not isinstance(page, CodePage):
+            return False
+        following = self.vcpu.mem.peek((linear | 0xFFF) + 1 & MASK, MAX_LENGTH)
+        if patch.site != page.scan.head or page.scan.head_is_lethal(following):
             code = self.vcpu.mem.peek(linear, MAX_LENGTH).hex(" ")
             raise Unsupported(f"bytes that would end the bare engine ({code})", self.vcpu.eip - 1 & MASK)
+        patch.disable(page.shown, "harmless with the page that follows")
+        self.engine.remove_blocks(linear, linear + 1)
+        self.vcpu.eip -= 1
+        return True
 
     def block(self, linear: int, size: int) -> None:
         """Nothing is checked, but where something had to be hidden: patched runs are compared with this one."""
