@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The frozen results of an audit: findings, verdicts, and reports over many files."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from hashlib import sha256
+
+from patcher.binary.model import Origin, Privilege
+from patcher.patch import Tactic
+
+
+class Tier(Enum):
+    """How sure it is that a sensitive instruction is really executed there; best first."""
+
+    CONFIRMED = "confirmed"  # on a path followed from an entry that the file gives
+    LIKELY = "likely"  # not on such a path, but what surrounds it is code
+    POSSIBLE = "possible"  # it decodes there, and nothing says that it is code
+    OVERLAPPING = "overlapping"  # it decodes inside an instruction that is on a followed path
+
+
+class Kind(Enum):
+    """What deprivileging does to it."""
+
+    HOLE = "hole"  # runs without a trap, and wrongly
+    PRIVILEGED = "privileged"  # traps by itself
+
+
+class Status(Enum):
+    """Popek and Goldberg's condition, as far as it could be decided."""
+
+    AS_IS = "virtualizable as it is"
+    AFTER_PATCHING = "virtualizable after patching"
+    NOT_PROVABLY = "not provably virtualizable"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One sensitive instruction.
+
+    `address` is where its code believes it runs; `file_offset` is None for what was unpacked. `function` is
+    the name of the symbol or unwind range it lies in ("" when none is known) and `function_offset` its
+    distance from there (from the section's start without a function). `rule` names the catalogue's rows of
+    one name (`patchvisor explain RULE`); `row` is the one row. `ring` is where it would run (0 or 3).
+    `matters` is False when nothing goes wrong in that ring, and `why` says what goes wrong, or why nothing
+    does, in one sentence. `tactic_reason` says why there is no better tactic. `purpose` is what a known
+    pattern is for ("" when none is known). `rewritten` names the table by which the program itself rewrites
+    this place ("" when none).
+    """
+
+    address: int
+    file_offset: int | None
+    section: str
+    function: str
+    function_offset: int
+    mode: int
+    raw: bytes
+    text: str
+    rule: str
+    row: str
+    kind: Kind
+    tier: Tier
+    ring: int
+    matters: bool
+    why: str
+    tactic: Tactic
+    tactic_reason: str
+    purpose: str = ""
+    rewritten: str = ""
+    origin: Origin | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """A name that survives relinking: 32 hexadecimal digits of function, offset in it, rule and bytes."""
+        where = f"{self.function or self.section}+{self.function_offset:#x}:{self.rule}:{self.raw.hex()}"
+        return sha256(where.encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Bytes of executable sections by how they were looked at; the three add up to `code`."""
+
+    code: int
+    followed: int
+    swept: int
+    padding: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`sites` counts the places that must be patched. `reasons` are sentences, and empty unless nothing is
+    proved."""
+
+    status: Status
+    sites: int = 0
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BinaryReport:
+    """The audit of one program. `name` is its place inside its file ("" for all of it)."""
+
+    name: str
+    format: str
+    mode: int
+    privilege: Privilege
+    ring: int
+    coverage: Coverage
+    findings: tuple[Finding, ...]
+    verdict: Verdict
+    user_verdict: Verdict
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """The audit of one file. `path` is as the user named it, with "!member" for each archive on the way."""
+
+    path: str
+    size: int
+    sha256: str
+    binaries: tuple[BinaryReport, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A file that could not be audited, wholly or in part, and the sentence that says why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """The audit of everything that was named. `skipped` counts files without x86 code that a folder or
+    archive held."""
+
+    files: tuple[FileReport, ...]
+    unreadable: tuple[Unreadable, ...] = ()
+    skipped: int = 0
+    version: str = field(default="1", kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ScanResult:
+    """What `scan_image` found in one program, before any judgement on the whole."""
+
+    name: str
+    format: str
+    mode: int
+    findings: tuple[Finding, ...]
+    coverage: Coverage
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Files with x86 code as `Binary`s, for audits. One file a format: a module here that holds a `READER` is a format.
+
+    binaries = patcher.binary.read(data, "vmlinuz")
+
+The format is told by the contents. Whatever the bytes are, the outcome is a tuple of `Binary` or a `PatcherError` whose
+text is a sentence with the file's name in it.
+"""
+
+import importlib
+import pkgutil
+from functools import cache
+
+from patcher.binary.model import (
+    Binary,
+    Entry,
+    Function,
+    Origin,
+    Privilege,
+    Reader,
+    Rewritten,
+    Section,
+    Symbol,
+)
+from patcher.errors import PatcherError
+
+__all__ = [
+    "Binary", "Entry", "Function", "Origin", "Privilege", "Reader", "Rewritten", "Section", "Symbol",
+    "detect", "read", "readers",
+]  # fmt: skip
+
+
+@cache
+def readers() -> tuple[Reader, ...]:
+    """Every format of this package, in the order in which they are asked."""
+    found: dict[str, Reader] = {}
+    for info in pkgutil.iter_modules(__path__):
+        reader = getattr(importlib.import_module(f"{__name__}.{info.name}"), "READER", None)
+        if not isinstance(reader, Reader):
+            continue
+        if reader.name in found:
+            raise PatcherError(f"Two modules of {__name__} claim the format {reader.name}.")
+        found[reader.name] = reader
+    return tuple(sorted(found.values(), key=lambda reader: reader.rank))
+
+
+def detect(data: bytes) -> Reader | None:
+    """The format of a file's contents, None when no reader knows it."""
+    return next((reader for reader in readers() if reader.matches(data)), None)
+
+
+def read(data: bytes, name: str) -> tuple[Binary, ...]:
+    """Every program in a file's contents. Raises `PatcherError` when the format is unknown or the file is damaged."""
+    reader = detect(data)
+    if reader is None:
+        raise PatcherError(
+            f"{name} is in no format that holds x86 code (raw bytes need a mode and an address)."
+        )
+    return reader.read(data, name)
