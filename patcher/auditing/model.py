@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The frozen results of an audit: findings, verdicts, and reports over many files."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from hashlib import sha256
 
@@ -34,6 +34,26 @@ class Status(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class CodeLine:
+    """One instruction near a finding. `patched` is its text in the patched copy ("" where nothing changes)."""
+
+    address: int
+    raw: bytes
+    text: str
+    patched: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A section's place `[start, end)` in memory."""
+
+    name: str
+    start: int
+    end: int
+    executable: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One sensitive instruction.
 
@@ -44,7 +64,8 @@ class Finding:
     `matters` is False when nothing goes wrong in that ring, and `why` says what goes wrong, or why nothing
     does, in one sentence. `tactic_reason` says why there is no better tactic. `purpose` is what a known
     pattern is for ("" when none is known). `rewritten` names the table by which the program itself rewrites
-    this place ("" when none).
+    this place ("" when none). `around` holds the instructions around it, itself included, when they were
+    asked for.
     """
 
     address: int
@@ -67,6 +88,7 @@ class Finding:
     purpose: str = ""
     rewritten: str = ""
     origin: Origin | None = None
+    around: tuple[CodeLine, ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -97,7 +119,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class BinaryReport:
-    """The audit of one program. `name` is its place inside its file ("" for all of it)."""
+    """The audit of one program. `name` is its place inside its file ("" for all of it); `layout` is sorted."""
 
     name: str
     format: str
@@ -109,6 +131,7 @@ class BinaryReport:
     verdict: Verdict
     user_verdict: Verdict
     notes: tuple[str, ...] = ()
+    layout: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +160,6 @@ class AuditReport:
     files: tuple[FileReport, ...]
     unreadable: tuple[Unreadable, ...] = ()
     skipped: int = 0
-    version: str = field(default="1", kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

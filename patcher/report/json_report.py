@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The JSON form of an audit: every record, key by key. docs/audit-json.md describes it; `audit.schema.json` states it.
+
+A file is a line of its own, so that a long report can be cut, searched and compared by lines.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+from patcher.auditing.model import AuditReport, FileReport, Unreadable
+from patcher.errors import PatcherError
+from patcher.report.form import Form, Options
+from patcher.report.records import from_json, to_json
+
+SCHEMA: Final = "patchvisor.audit"
+VERSION: Final = 1
+"""Raised when a key changes its meaning or goes away; a new key does not raise it."""
+
+
+def render(report: AuditReport, options: Options) -> Iterator[str]:
+    """The document in pieces; together they are one JSON text with a last newline."""
+    yield f'{{"schema": "{SCHEMA}", "version": {VERSION}, "skipped": {report.skipped}, "files": ['
+    yield from _lines(file_to_json(file) for file in report.files)
+    yield '], "unreadable": ['
+    yield from _lines(to_json(one) for one in report.unreadable)
+    yield "]}\n"
+
+
+def file_to_json(file: FileReport) -> Any:
+    """One file of the document; findings have their fingerprints beside their fields."""
+    document = to_json(file)
+    for binary, shown in zip(file.binaries, document["binaries"], strict=True):
+        for finding, row in zip(binary.findings, shown["findings"], strict=True):
+            row["fingerprint"] = finding.fingerprint
+    return document
+
+
+def _lines(documents: Iterator[Any]) -> Iterator[str]:
+    comma = "\n"
+    for document in documents:
+        yield comma + json.dumps(document, ensure_ascii=False)
+        comma = ",\n"
+    if comma != "\n":
+        yield "\n"
+
+
+def read_report(text: str, name: str) -> AuditReport:
+    """What `render` wrote. `name` is the text's name in sentences. Raises `PatcherError` when it is something else."""
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise PatcherError(f"{name} is no JSON report of an audit: {error}.") from None
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        raise PatcherError(f"{name} is no JSON report of an audit: its schema is not {SCHEMA}.")
+    if document.get("version") != VERSION:
+        raise PatcherError(
+            f"{name} is an audit of version {document.get('version')}, and {VERSION} is read here."
+        )
+    if document.keys() != {"schema", "version", "skipped", "files", "unreadable"}:
+        raise PatcherError(f"{name} is no whole report of an audit: its keys are {', '.join(document)}.")
+    files = tuple(file_from_json(one, f"{name}: files[{n}]") for n, one in enumerate(document["files"]))
+    lost = from_json(tuple[Unreadable, ...], document["unreadable"], f"{name}: unreadable")
+    return AuditReport(files, lost, from_json(int, document["skipped"], f"{name}: skipped"))
+
+
+def file_from_json(document: Any, where: str) -> FileReport:
+    """What `file_to_json` made."""
+    if isinstance(document, dict):
+        for binary in document.get("binaries", ()):
+            for finding in binary.get("findings", ()) if isinstance(binary, dict) else ():
+                finding.pop("fingerprint", None)
+    return from_json(FileReport, document, where)
+
+
+FORM = Form("json", render)
