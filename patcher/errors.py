@@ -4,3 +4,7 @@
 
 class PatcherError(Exception):
     """Something this package was asked to do cannot be done; the text is a sentence that names the object."""
+
+
+class NotX86(PatcherError):
+    """A well-formed file for another processor: told when it is named, passed over inside folders and archives."""

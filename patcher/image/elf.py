@@ -8,7 +8,7 @@ files come from anywhere: pyelftools, made for well-formed ones, follows counts 
 import struct
 from dataclasses import dataclass
 
-from patcher.errors import PatcherError
+from patcher.errors import NotX86, PatcherError
 from patcher.image.elf_symbols import read_symbols
 from patcher.image.model import Format, Image, Segment, check_apart
 from patcher.x86.address import Gpa, Gva
@@ -32,6 +32,7 @@ class ElfHeader:
 
     bits: int
     mode: int
+    type: int
     entry: int
     phoff: int
     shoff: int
@@ -39,6 +40,12 @@ class ElfHeader:
     phnum: int
     shentsize: int
     shnum: int
+    shstrndx: int
+
+    @property
+    def is_object(self) -> bool:
+        """It was not linked: sections without addresses, no program headers."""
+        return self.type == ET_REL
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,24 +67,24 @@ def _check_room(data: bytes, size: int, name: str) -> None:
         raise PatcherError(f"{name} is truncated: {len(data)} bytes do not hold an ELF header.")
 
 
-def read_header(data: bytes, name: str) -> ElfHeader:
-    """The ELF header of an x86 or x86-64 file."""
+def read_header(data: bytes, name: str, objects: bool = False) -> ElfHeader:
+    """The ELF header of an x86 or x86-64 file; of one that was not linked only where `objects` is set."""
     _check_room(data, 0x34, name)
     bits = {1: 32, 2: 64}.get(data[4])
     if bits is None or data[5] != 1:
-        raise PatcherError(f"{name} is no little-endian ELF file (class {data[4]}, data {data[5]}).")
+        failure = NotX86 if data[5] == 2 else PatcherError
+        raise failure(f"{name} is no little-endian ELF file (class {data[4]}, data {data[5]}).")
     _check_room(data, 0x40 if bits == 64 else 0x34, name)
     kind, machine = struct.unpack_from("<HH", data, 16)
     mode = MODES.get(machine)
     if mode is None:
         known = MACHINES.get(machine, "an unknown machine")
-        raise PatcherError(f"{name} is an ELF file for {known} (e_machine {machine}), not for x86.")
-    if kind == ET_REL:
+        raise NotX86(f"{name} is an ELF file for {known} (e_machine {machine}), not for x86.")
+    if kind == ET_REL and not objects:
         raise PatcherError(f"{name} is an ELF object that was not linked; it has no addresses to load it at.")
     entry, phoff, shoff = struct.unpack_from("<3I" if bits == 32 else "<3Q", data, 24)
-    return ElfHeader(
-        bits, mode, entry, phoff, shoff, *struct.unpack_from("<4H", data, 42 if bits == 32 else 54)
-    )
+    counts = struct.unpack_from("<5H", data, 42 if bits == 32 else 54)
+    return ElfHeader(bits, mode, kind, entry, phoff, shoff, *counts)
 
 
 def program_headers(data: bytes, header: ElfHeader, name: str) -> list[ProgramHeader]:
@@ -108,7 +115,8 @@ def _row(data: bytes, header: ElfHeader, index: int) -> ProgramHeader:
     return ProgramHeader(index, kind, flags, offset, vaddr, paddr, filesz, memsz)
 
 
-def _segment(data: bytes, row: ProgramHeader, bits: int, name: str) -> Segment:
+def read_segment(data: bytes, row: ProgramHeader, bits: int, name: str) -> Segment:
+    """The part of memory that a PT_LOAD row describes, checked against the file."""
     what = f"program header {row.index}"
     if row.offset + row.filesz > len(data):
         raise PatcherError(
@@ -140,7 +148,7 @@ def read_elf(data: bytes, name: str, symbols: bool = True) -> Image:
     """An executable's PT_LOAD segments. Without `symbols` only what a loader needs is read."""
     header = read_header(data, name)
     rows = [row for row in program_headers(data, header, name) if row.type == PT_LOAD and row.memsz]
-    segments = tuple(_segment(data, row, header.bits, name) for row in rows)
+    segments = tuple(read_segment(data, row, header.bits, name) for row in rows)
     if not segments:
         raise PatcherError(f"{name} has no program header of type PT_LOAD, so nothing in it is to be loaded.")
     check_apart(segments, name)
