@@ -62,10 +62,10 @@ class Finding:
     distance from there (from the section's start without a function). `rule` names the catalogue's rows of
     one name (`patchvisor explain RULE`); `row` is the one row. `ring` is where it would run (0 or 3).
     `matters` is False when nothing goes wrong in that ring, and `why` says what goes wrong, or why nothing
-    does, in one sentence. `tactic_reason` says why there is no better tactic. `purpose` is what a known
-    pattern is for ("" when none is known). `rewritten` names the table by which the program itself rewrites
-    this place ("" when none). `around` holds the instructions around it, itself included, when they were
-    asked for.
+    does, in one sentence. `tactic` closes it; None where no patch is needed, and at an open hole where none
+    can be. `tactic_reason` says why there is no better one. `purpose` is what a known pattern is for (""
+    when none is known). `rewritten` names the table by which the program itself rewrites this place ("" when
+    none). `around` holds the instructions around it, itself included, when they were asked for.
     """
 
     address: int
@@ -83,12 +83,17 @@ class Finding:
     ring: int
     matters: bool
     why: str
-    tactic: Tactic
+    tactic: Tactic | None
     tactic_reason: str
     purpose: str = ""
     rewritten: str = ""
     origin: Origin | None = None
     around: tuple[CodeLine, ...] = ()
+
+    @property
+    def needs_patch(self) -> bool:
+        """Does something go wrong here unless it is closed?"""
+        return self.matters and self.kind is Kind.HOLE
 
     @property
     def fingerprint(self) -> str:

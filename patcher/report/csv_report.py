@@ -32,8 +32,8 @@ def _row(path: str, binary: BinaryReport, finding: Finding) -> tuple[str, ...]:
         path, binary.name, f"{finding.address:#x}", offset, finding.section, finding.function,
         f"{finding.function_offset:#x}", str(finding.mode), finding.raw.hex(" "), finding.text, finding.rule,
         finding.kind.value, finding.tier.value, str(finding.ring), "yes" if finding.matters else "no",
-        finding.why, finding.tactic.value, finding.tactic_reason, finding.purpose, finding.rewritten,
-        finding.fingerprint,
+        finding.why, finding.tactic.value if finding.tactic else "", finding.tactic_reason, finding.purpose,
+        finding.rewritten, finding.fingerprint,
     )  # fmt: skip
 
 
