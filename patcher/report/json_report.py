@@ -6,9 +6,10 @@ A file is a line of its own, so that a long report can be cut, searched and comp
 
 import json
 from collections.abc import Iterator
-from typing import Any, Final
+from dataclasses import replace
+from typing import Final, cast
 
-from patcher.auditing.model import AuditReport, FileReport, Unreadable
+from patcher.auditing.model import AuditReport, BinaryReport, FileReport, Finding, Unreadable
 from patcher.errors import PatcherError
 from patcher.report.form import Form, Options
 from patcher.report.records import from_json, to_json
@@ -27,19 +28,27 @@ def render(report: AuditReport, options: Options) -> Iterator[str]:
     yield "]}\n"
 
 
-def file_to_json(file: FileReport) -> Any:
+def file_to_json(file: FileReport) -> dict[str, object]:
     """One file of the document; findings have their fingerprints beside their fields."""
-    document = to_json(file)
-    for binary, shown in zip(file.binaries, document["binaries"], strict=True):
-        for finding, row in zip(binary.findings, shown["findings"], strict=True):
-            row["fingerprint"] = finding.fingerprint
-    return document
+    binaries = [
+        {**_fields(replace(binary, findings=())), "findings": [_finding(one) for one in binary.findings]}
+        for binary in file.binaries
+    ]
+    return {**_fields(replace(file, binaries=())), "binaries": binaries}
 
 
-def _lines(documents: Iterator[Any]) -> Iterator[str]:
+def _finding(finding: Finding) -> dict[str, object]:
+    return {**_fields(finding), "fingerprint": finding.fingerprint}
+
+
+def _fields(record: FileReport | BinaryReport | Finding) -> dict[str, object]:
+    return cast(dict[str, object], to_json(record))
+
+
+def _lines(documents: Iterator[object]) -> Iterator[str]:
     comma = "\n"
     for document in documents:
-        yield comma + json.dumps(document, ensure_ascii=False)
+        yield comma + json.dumps(document)
         comma = ",\n"
     if comma != "\n":
         yield "\n"
@@ -59,18 +68,9 @@ def read_report(text: str, name: str) -> AuditReport:
         )
     if document.keys() != {"schema", "version", "skipped", "files", "unreadable"}:
         raise PatcherError(f"{name} is no whole report of an audit: its keys are {', '.join(document)}.")
-    files = tuple(file_from_json(one, f"{name}: files[{n}]") for n, one in enumerate(document["files"]))
+    files = from_json(tuple[FileReport, ...], document["files"], f"{name}: files")
     lost = from_json(tuple[Unreadable, ...], document["unreadable"], f"{name}: unreadable")
     return AuditReport(files, lost, from_json(int, document["skipped"], f"{name}: skipped"))
-
-
-def file_from_json(document: Any, where: str) -> FileReport:
-    """What `file_to_json` made."""
-    if isinstance(document, dict):
-        for binary in document.get("binaries", ()):
-            for finding in binary.get("findings", ()) if isinstance(binary, dict) else ():
-                finding.pop("fingerprint", None)
-    return from_json(FileReport, document, where)
 
 
 FORM = Form("json", render)
