@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The SARIF form of an audit (OASIS SARIF 2.1.0), as code-scanning services take it.
+
+One result stands for all sites of a rule in a function, because services keep a few thousand results. A
+result's file is the one that a repository holds; where inside an archive the program lies stands in its logical
+location.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from hashlib import sha256
+from typing import Final
+from urllib.parse import quote
+
+from patcher.auditing.model import AuditReport, BinaryReport, FileReport, Finding, Kind, Tier
+from patcher.report.form import Form, Options
+from patcher.report.sarif_rules import rule_to_sarif
+
+SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
+MOST_SITES: Final = 100
+"""The most sites of one result that are listed; its message counts all."""
+
+Object = dict[str, object]
+Group = list[Finding]
+
+
+def render(report: AuditReport, options: Options) -> Iterator[str]:
+    """One log with one run; a result a line."""
+    rules = sorted({finding.rule for finding in _findings(report)})
+    files = sorted({_outer(file.path) for file in report.files})
+    yield f'{{"$schema": "{SCHEMA}", "version": "2.1.0", "runs": [{{\n"tool": '
+    yield json.dumps({"driver": _driver(rules)})
+    yield f',\n"automationDetails": {{"id": "patchvisor/audit/"}},\n"invocations": {json.dumps([_invocation(report)])}'
+    yield f',\n"artifacts": {json.dumps(_artifacts(report, files))},\n"results": ['
+    comma = "\n"
+    for result in _results(report, rules, files):
+        yield comma + json.dumps(result)
+        comma = ",\n"
+    yield "\n]}]}\n"
+
+
+def _findings(report: AuditReport) -> Iterator[Finding]:
+    for file in report.files:
+        for binary in file.binaries:
+            yield from binary.findings
+
+
+def _driver(rules: list[str]) -> Object:
+    return {"name": "patchvisor", "rules": [rule_to_sarif(rule) for rule in rules]}
+
+
+def _invocation(report: AuditReport) -> Object:
+    notes = [
+        {
+            "level": "error",
+            "message": {"text": one.reason},
+            "locations": [{"physicalLocation": {"artifactLocation": {"uri": _uri(_outer(one.path))}}}],
+        }
+        for one in report.unreadable
+    ]
+    return {"executionSuccessful": True, "toolExecutionNotifications": notes}
+
+
+def _artifacts(report: AuditReport, files: list[str]) -> list[Object]:
+    """The files that results name. A digest is given where the file was audited itself, not only what it holds."""
+    digests = {file.path: file.sha256 for file in report.files}
+    return [
+        {
+            "location": {"uri": _uri(path), "index": index},
+            "roles": ["analysisTarget"],
+            **({"hashes": {"sha-256": digests[path]}} if path in digests else {}),
+        }
+        for index, path in enumerate(files)
+    ]
+
+
+def _outer(path: str) -> str:
+    """The file that a user holds: the path without what lies inside it."""
+    return path.partition("!")[0]
+
+
+def _uri(path: str) -> str:
+    """A relative reference (RFC 3986); an absolute path loses its first slashes, since a service resolves none."""
+    return (
+        quote(path.replace("\\", "/").lstrip("/").encode("utf-8", "surrogateescape"), safe="/+,-._~") or "."
+    )
+
+
+def _results(report: AuditReport, rules: list[str], files: list[str]) -> Iterator[Object]:
+    places = (
+        {rule: index for index, rule in enumerate(rules)},
+        {path: index for index, path in enumerate(files)},
+    )
+    for file in report.files:
+        for binary in file.binaries:
+            for group in _groups(binary.findings):
+                yield _result(file, binary, group, *places)
+
+
+def _groups(findings: Iterable[Finding]) -> Iterator[Group]:
+    """The findings of one rule, tier and relevance in one function; functions in order of address."""
+    groups: dict[tuple[object, ...], Group] = {}
+    for one in findings:
+        groups.setdefault((one.section, one.function, one.rule, one.tier, one.matters), []).append(one)
+    yield from groups.values()
+
+
+def _result(
+    file: FileReport, binary: BinaryReport, group: Group, rules: dict[str, int], files: dict[str, int]
+) -> Object:
+    first = group[0]
+    inside = "!".join(part for part in (file.path.partition("!")[2], binary.name) if part)
+    where = _outer(file.path), files[_outer(file.path)]
+    return {
+        "ruleId": first.rule,
+        "ruleIndex": rules[first.rule],
+        "level": _level(first),
+        "message": {"text": _message(group, inside)},
+        "locations": [_location(first, where, inside)],
+        "relatedLocations": [
+            {"id": n, "message": {"text": one.text}, **_location(one, where, inside)}
+            for n, one in enumerate(group[1:MOST_SITES], 1)
+        ],
+        "partialFingerprints": {"patchvisorSites/v1": _fingerprint(inside, group)},
+        "properties": {
+            "tier": first.tier.value,
+            "kind": first.kind.value,
+            "ring": first.ring,
+            "sites": len(group),
+        },
+    }
+
+
+def _level(finding: Finding) -> str:
+    if finding.kind is Kind.PRIVILEGED or not finding.matters:
+        return "note"
+    return "error" if finding.tier is Tier.CONFIRMED else "warning"
+
+
+def _message(group: Group, inside: str) -> str:
+    first = group[0]
+    count = "" if len(group) == 1 else f" and {len(group) - 1} more in this function"
+    place = f"{first.function}+{first.function_offset:#x}" if first.function else first.section
+    purpose = f" It looks like: {first.purpose}." if first.purpose else ""
+    member = f" in {inside}" if inside else ""
+    return (
+        f"`{first.text}` at {first.address:#x} ({place}){member}{count}, {first.tier.value}: {first.why}{purpose} "
+        f"{_closing(first)}"
+    )
+
+
+def _closing(finding: Finding) -> str:
+    if finding.tactic is None and not finding.needs_patch:
+        return "No patch is needed."
+    if finding.tactic is None:
+        return f"Not closed: {finding.tactic_reason}"
+    return f"Closed by {finding.tactic.value}."
+
+
+def _location(finding: Finding, where: tuple[str, int], inside: str) -> Object:
+    uri, index = where
+    address: Object = {
+        "absoluteAddress": finding.address,
+        "length": len(finding.raw),
+        "kind": "instruction",
+        "fullyQualifiedName": f"{finding.section}+{finding.address:#x}",
+    }
+    name = finding.function or finding.section
+    logical = {"name": name, "fullyQualifiedName": f"{inside}!{name}" if inside else name, "kind": "function"}
+    return {
+        "physicalLocation": {
+            "artifactLocation": {"uri": _uri(uri), "index": index},
+            "region": _region(finding),
+            "address": address,
+        },
+        "logicalLocations": [logical],
+    }
+
+
+def _region(finding: Finding) -> Object:
+    """Line 1, which services want of every result, and the bytes where the file itself holds them."""
+    if finding.file_offset is None:
+        return {"startLine": 1}
+    return {"startLine": 1, "byteOffset": finding.file_offset, "byteLength": len(finding.raw)}
+
+
+def _fingerprint(inside: str, group: Group) -> str:
+    text = "\n".join([inside, *sorted(one.fingerprint for one in group)])
+    return sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+
+
+FORM = Form("sarif", render)

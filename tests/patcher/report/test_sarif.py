@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Audits as SARIF: valid by the parts of the standard that are used, and by what code-scanning services ask for."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from audit_samples import binary, finding, report
+
+from patcher.auditing.model import AuditReport, FileReport, Kind, Tier
+from patcher.report.form import Options
+from patcher.report.sarif import render
+
+SCHEMA = Path(__file__).with_name("sarif-used.schema.json")
+
+
+def log(audit: AuditReport) -> dict:
+    return json.loads("".join(render(audit, Options())))
+
+
+def results(*findings, name: str = "") -> list[dict]:
+    file = FileReport("a.o", 1, "00" * 32, (binary(*findings, name=name),))
+    return log(AuditReport((file,)))["runs"][0]["results"]
+
+
+def test_is_valid() -> None:
+    jsonschema = pytest.importorskip("jsonschema", reason="the package jsonschema is not installed")
+    jsonschema.validate(log(report()), json.loads(SCHEMA.read_text(encoding="utf-8")))
+
+
+def test_an_empty_audit_is_valid() -> None:
+    jsonschema = pytest.importorskip("jsonschema", reason="the package jsonschema is not installed")
+    jsonschema.validate(log(AuditReport(())), json.loads(SCHEMA.read_text(encoding="utf-8")))
+
+
+def test_every_index_leads_to_what_the_result_names() -> None:
+    run = log(report())["runs"][0]
+    for result in run["results"]:
+        assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
+        place = result["locations"][0]["physicalLocation"]["artifactLocation"]
+        assert run["artifacts"][place["index"]]["location"]["uri"] == place["uri"]
+
+
+def test_one_result_for_a_function_and_a_rule() -> None:
+    (result,) = results(finding(0x1010), finding(0x1020), finding(0x1030))
+    assert result["properties"]["sites"] == 3
+    assert [one["physicalLocation"]["address"]["absoluteAddress"] for one in result["relatedLocations"]] == [
+        0x1020,
+        0x1030,
+    ]
+    assert " and 2 more in this function, confirmed:" in result["message"]["text"]
+
+
+def test_many_sites_are_counted_but_not_all_listed() -> None:
+    (result,) = results(*(finding(0x1000 + n) for n in range(500)))
+    assert result["properties"]["sites"] == 500
+    assert len(result["relatedLocations"]) == 99
+
+
+@pytest.mark.parametrize(
+    ("changes", "level"),
+    [
+        ({}, "error"),
+        ({"tier": Tier.LIKELY}, "warning"),
+        ({"kind": Kind.PRIVILEGED}, "note"),
+        ({"matters": False}, "note"),
+    ],
+)
+def test_level(changes: dict, level: str) -> None:
+    assert results(finding(**changes))[0]["level"] == level
+
+
+def test_fingerprints_survive_relinking() -> None:
+    here, there = finding(0x1010, function_offset=0x10), finding(0x9999, function_offset=0x10, file_offset=5)
+    other = finding(0x1010, function_offset=0x11)
+    prints = [results(one)[0]["partialFingerprints"] for one in (here, there, other)]
+    assert prints[0] == prints[1] != prints[2]
+
+
+def test_what_lies_inside_a_file_has_the_files_location() -> None:
+    file = FileReport("/pool/a b.deb!./boot/vmlinuz", 1, "00" * 32, (binary(finding(), name="setup"),))
+    run = log(AuditReport((file,)))["runs"][0]
+    location = run["results"][0]["locations"][0]
+    assert location["physicalLocation"]["artifactLocation"]["uri"] == "pool/a%20b.deb"
+    assert location["logicalLocations"][0]["fullyQualifiedName"] == "./boot/vmlinuz!setup!save_flags"
+    assert "hashes" not in run["artifacts"][0]  # the digest is the member's
+
+
+def test_unpacked_code_has_no_byte_offset() -> None:
+    assert results(finding(file_offset=None))[0]["locations"][0]["physicalLocation"]["region"] == {
+        "startLine": 1
+    }
+
+
+def test_what_cannot_be_closed_says_why() -> None:
+    (result,) = results(finding(tactic=None, tactic_reason="Two decodings share its first byte."))
+    assert result["message"]["text"].endswith("Not closed: Two decodings share its first byte.")
+
+
+def test_unreadable_files_are_notifications() -> None:
+    (note,) = log(report())["runs"][0]["invocations"][0]["toolExecutionNotifications"]
+    assert note["message"]["text"] == "broken.exe is truncated."
+
+
+def test_names_that_are_no_utf8_become_percent_signs() -> None:
+    file = replace(report().files[0], path="a\udcff.o")
+    assert log(AuditReport((file,)))["runs"][0]["artifacts"][0]["location"]["uri"] == "a%FF.o"
