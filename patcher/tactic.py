@@ -14,6 +14,7 @@ class Closing(Enum):
     ALL = "all"  # every catalogued instruction traps: teaching, tracing, oracle
     KERNEL = "kernel"  # virtual ring 0 with the interrupt flag real
     USER = "user"  # virtual ring 3 with IOPL below 3: IOPL and IF are real
+    CHECKED = "checked"  # the same with CR0.AM set: a change of AC must be seen
 
 
 # Effects that the engine performs exactly as the guest must see them: selectors are the guest's own (the state area
@@ -23,6 +24,7 @@ _LEFT_ALONE: dict[Closing, frozenset[str]] = {
     Closing.ALL: frozenset(),
     Closing.KERNEL: _NATIVE,
     Closing.USER: _NATIVE | {"pushf", "popf"},
+    Closing.CHECKED: _NATIVE | {"pushf"},
 }
 
 

@@ -351,7 +351,7 @@ class Exits:
                 self.on_step()
             self.vcpu.area.land_exception()
             self.leave_stub()
-            self.deliver(GuestFault(UD))
+            self._deliver_and_attend(GuestFault(UD))
         except BaseException as error:
             self.fail(error)
         return True

@@ -22,13 +22,13 @@ from vmm.engine.unicorn_engine import (
 )
 from vmm.mmu import MASK, USER, Mmu
 from vmm.stubs import Stubs
-from vmm.vcpu import Vcpu
+from vmm.vcpu import CR0_AM, Vcpu
 
-ALL, KERNEL, USERS = range(3)
+ALL, KERNEL, USERS, CHECKED = range(4)
 _CLOSINGS = {
-    "fast": (Closing.ALL, Closing.KERNEL, Closing.USER),
-    "trap": (Closing.ALL, Closing.ALL, Closing.ALL),
-    "native": (None, None, None),
+    "fast": (Closing.ALL, Closing.KERNEL, Closing.USER, Closing.CHECKED),
+    "trap": (Closing.ALL,) * 4,
+    "native": (None,) * 4,
 }
 _VIEWS = {(bits, closing): View(bits, closing) for bits in (16, 32) for closing in (*Closing, None)}
 
@@ -216,4 +216,6 @@ class Fills:
         views = self._views[vcpu.area.code32]
         if vcpu.cpl == 0:
             return views[KERNEL if vcpu.flags_native else ALL]
-        return views[USERS if vcpu.cpl == 3 and vcpu.iopl < 3 else ALL]
+        if vcpu.cpl != 3 or vcpu.iopl == 3:
+            return views[ALL]
+        return views[CHECKED if vcpu.cr0 & CR0_AM else USERS]

@@ -7,7 +7,7 @@ page-table change earlier than the guest is promised to, nor much later.
 
 from collections.abc import Callable
 
-from patcher.x86.exceptions import GuestFault
+from patcher.x86.exceptions import AC, GuestFault
 from patcher.x86.paging import CR0_PG, CR0_WP, CR4_PAE, CR4_PSE, EFER_NXE, Access, Mode, Translation, walk
 from vmm.memory import PAGE, GuestMemory
 
@@ -16,6 +16,14 @@ USER = 1 << 20  # in a key of the remembered translations: beside the 20 bits of
 
 _ACCESS = {(write, user): Access(write, user) for write in (False, True) for user in (False, True)}
 _FETCH = {user: Access(False, user, True) for user in (False, True)}
+
+
+def _check_alignment(linear: int, size: int) -> None:
+    """#AC(0) unless `linear` is divisible by `size`; six bytes, a table register, are a word and then a doubleword
+    (SDM vol. 3A, table 6-7 and section 3.5.1).
+    """
+    if (linear + 2 & 3) if size == 6 else (linear & size - 1):
+        raise GuestFault(AC, 0)
 
 
 class _Untouched:
@@ -36,6 +44,7 @@ class Mmu:
         self.paging = False
         self.mode = Mode(0, False, False, False, False)
         self.user = False  # virtual CPL is 3
+        self.aligned_only = False  # virtual CPL is 3, CR0.AM and EFLAGS.AC are set: what is not aligned is #AC
         self.directory: int | None = None  # word number of the page directory, when paging is 32-bit
         self.reads: dict[int, int] = {}  # page number | USER -> guest-physical page address
         self.writes: dict[int, int] = {}
@@ -145,6 +154,8 @@ class Mmu:
         """Raise what an access to [linear, linear + size) would raise; only accessed and dirty bits change."""
         user = self.user if cpl is None else cpl == 3
         linear &= MASK
+        if self.aligned_only and user:
+            _check_alignment(linear, size)
         for start in {linear, (linear + size - 1 & 0xFFFF_F000) & MASK if (linear & 0xFFF) + size > 4096 else linear}:
             try:
                 (self._write_page if write else self._read_page)(start >> 12, user)
@@ -156,6 +167,8 @@ class Mmu:
         gpa = self.reads.get(linear >> 12 | USER if self.user else linear >> 12)
         if gpa is not None and size == 4 and not linear & 3 and gpa < self.memory.size:
             return self.memory.words[(gpa | linear & 0xFFC) >> 2]
+        if self.aligned_only:
+            _check_alignment(linear, size)
         return self.read_as(linear, size, 3 if self.user else 0)
 
     def write(self, linear: int, size: int, value: int) -> None:
@@ -164,8 +177,10 @@ class Mmu:
         memory = self.memory
         if gpa is not None and size == 4 and not linear & 3 and gpa < memory.size and gpa >> 12 not in memory.watched:
             memory.words[(gpa | linear & 0xFFC) >> 2] = value
-        else:
-            self.write_as(linear, size, value, 3 if self.user else 0)
+            return
+        if self.aligned_only:
+            _check_alignment(linear, size)
+        self.write_as(linear, size, value, 3 if self.user else 0)
 
     def read_system(self, linear: int, size: int) -> int:
         """With supervisor rights: descriptor tables, TSS, interrupt frames."""

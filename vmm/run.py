@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from patcher.x86.exceptions import GuestFault
+from vmm import alignment
 from vmm.clock import Clock, CountedClock, Timers
 from vmm.devices.pic import PicPair
 from vmm.engine.unicorn_engine import RUN_INVALID, RUN_OK, RUN_REFUSED, UnicornEngine
@@ -61,6 +62,7 @@ class Run:
         exits.page_at, fills.fail = fills.page_at, exits.fail
         exits.attention = self.attend
         exits.step_alone = self.begin_step
+        vcpu.on_aligned_only = self._come_back
         timers.on_earlier = self.ticker.rearm
         if isinstance(clock, CountedClock):
             clock.within = lambda: engine.executed if vcpu.area.running else 0
@@ -100,7 +102,7 @@ class Run:
             return
         if self.pics.pending:
             self._interrupt()
-        if vcpu.halted:
+        if vcpu.halted or not self._looked_at():
             self.engine.stop()
 
     def _interrupt(self) -> None:
@@ -137,6 +139,8 @@ class Run:
             if row is not None:
                 vcpu.area.clear_irq_inhibit()  # this is the instruction that was held off from interrupts
                 exits.perform(insn, row)
+            elif vcpu.mem.aligned_only:
+                alignment.check(vcpu, insn)
         except GuestFault as fault:
             exits.deliver(fault)
             return
@@ -147,6 +151,31 @@ class Run:
         self.fills.step_ppn = ppn
         self.fills.code.show_alone(linear, len(insn.raw), USER if vcpu.cpl == 3 else 0)
         exits.on_step = self._end_step
+
+    def _come_back(self) -> None:
+        """Alignment is checked from now on: after this exit, and after each instruction."""
+        self.exits.work = True
+
+    def _looked_at(self) -> bool:
+        """May the engine go on? While alignment is checked only with one instruction, and after a look at it."""
+        mem = self.vcpu.mem
+        self.exits.work = mem.aligned_only
+        if not mem.aligned_only or self._stepping():
+            return True
+        self.begin_step()
+        if self._stepping():
+            return True
+        self._count_one()
+        return not mem.aligned_only
+
+    def _stepping(self) -> bool:
+        return self.exits.on_step is not None
+
+    def _count_one(self) -> None:
+        """An instruction that the engine did not run takes its time too: else it could go on for ever in none."""
+        self.insns += 1
+        if self.counted:
+            self.clock.skip(1)
 
     def _bits(self) -> int:
         return 32 if self.vcpu.area.code32 else 16
@@ -254,7 +283,7 @@ class Run:
     def _enter(self) -> None:
         """One run of the engine and what it left for us."""
         exits = self.exits
-        if self.ticker.due:
+        if self.ticker.due or not self._looked_at():
             return
         before = time.perf_counter()
         budget = self._budget()

@@ -5,8 +5,10 @@ The guest's ring 0 runs at engine ring 1, its ring 3 at engine ring 3. Selectors
 engine's own; IOPL, the control registers and the system tables are virtual. `Ring map` below is the whole of it.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
+from patcher.x86.flags import AC
 from patcher.x86.insn import Insn
 from patcher.x86.paging import CR0_PG
 from patcher.x86.segment import Segment, TableRegister
@@ -17,6 +19,7 @@ from vmm.engine.state_layout import CC_OP_EFLAGS
 from vmm.mmu import Mmu
 
 IF, IOPL, TF, RF = 0x200, 0x3000, 0x100, 0x10000
+CR0_AM = 1 << 18
 NULL = Segment(0, 0, 0, 0)
 
 
@@ -60,6 +63,7 @@ class Vcpu:
         self.shadow = False  # the last instruction holds interrupts off for the one at shadow_eip
         self.shadow_eip = 0
         self.tlb: Tlb = _NoTlb()
+        self.on_aligned_only: Callable[[], None] = lambda: None  # unaligned accesses are #AC from here on
         self.apply_ring()
 
     def start(self, cr0: int, eflags: int) -> None:
@@ -101,6 +105,17 @@ class Vcpu:
             self.iopl = iopl
             self.tlb.mode_changed()  # code is shown differently
         self.area.eflags = value & ~(IOPL | RF) | self._engine_iopl() << 12
+        if self.cpl == 3:
+            self._note_alignment()
+
+    def _note_alignment(self) -> None:
+        """In ring 3: are unaligned accesses #AC now (SDM vol. 3A, 6.15)? While CR0.AM is set, AC never changes there
+        without our knowing.
+        """
+        checked = bool(self.cr0 & CR0_AM and self.area.control_flags & AC)
+        self.mem.aligned_only = checked
+        if checked:
+            self.on_aligned_only()
 
     @property
     def interrupt_flag(self) -> bool:
@@ -149,6 +164,10 @@ class Vcpu:
         self.mem.user = self.cpl == 3
         self.area.engine_cpl = self.cpl or 1
         self.area.control_flags = self.area.control_flags & ~IOPL | self._engine_iopl() << 12
+        if self.cpl == 3:
+            self._note_alignment()
+        else:
+            self.mem.aligned_only = False
 
     def _engine_iopl(self) -> int:
         """What makes the engine itself treat cli and sti as the guest expects, or fault where it must come to us."""
