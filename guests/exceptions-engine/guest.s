@@ -1,22 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Exceptions that only the processor can notice while it calculates: #AC of unaligned data in ring 3, #XM of unmasked SSE
-# exceptions, and #MF on the next x87 instruction rather than at fwait.
+# Exceptions that only the processor can notice while it calculates: #XM of unmasked SSE exceptions, and #MF on the next x87
+# instruction rather than at fwait.
 .include "start.s"
 .equ BUF, 0x187000
 
 main:
     movl %cr0, %eax
-    orl $0x40022, %eax          # AM, NE, MP
+    orl $0x22, %eax             # NE, MP
     movl %eax, %cr0
     movl %cr4, %eax
     orl $0x600, %eax
     movl %eax, %cr4
-    pushl $0x40002
-    popfl
-    clean "ring 0 unaligned, ac and am set", "movl BUF+0x1, %eax"
-    pushl $0x2
-    popfl
-    in_user alignment, 0x0002
     fninit
     movw $0x37b, BUF
     fldcw BUF
@@ -41,16 +35,3 @@ main:
     ldmxcsr BUF
     clean "ring 0 divss by zero, masked", "divss %xmm0, %xmm1"
     finish
-
-.set USER, 0x1
-alignment:
-    clean "ring 3 unaligned, ac clear", "movl BUF+0x1, %eax"
-    pushl $0x40002
-    popfl
-    faults "ring 3 unaligned read", 0x11, 0x0, "movl BUF+0x1, %eax"
-    faults "ring 3 unaligned write", 0x11, 0x0, "movw %ax, BUF+0x3"
-    clean "ring 3 aligned", "movl BUF, %eax"
-    clean "ring 3 bytes", "movb BUF+0x1, %al"
-    pushl $0x2
-    popfl
-    to_kernel
