@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a caller chooses about an audit: where code runs, what is reported, and what one file may cost."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from patcher.auditing.model import Tier
+from patcher.binary.model import Privilege
+
+SURE: Final = frozenset({Tier.CONFIRMED, Tier.LIKELY})
+"""The tiers that are reported unless more are asked for."""
+
+COUNTED: Final = SURE | {Tier.OVERLAPPING}
+"""The tiers that may decide an exit status."""
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """How bytes in no format are read: `bits` wide code that lies at `base` and starts at `entry` (None: at `base`)."""
+
+    bits: int
+    base: int = 0
+    entry: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditOptions:
+    """The choices of one audit.
+
+    `raw`: read every file as raw bytes. `cpl`: the ring that all code runs in (None: as each binary says; what
+    says nothing runs in ring 0). `iopl`: that of user code. `tiers`: what is reported. `max_seconds` and
+    `max_memory` (bytes) are for each file. `around`: so many instructions before and after each finding are
+    kept with it. `purposes`: look for what a site is for.
+    """
+
+    raw: Raw | None = None
+    cpl: int | None = None
+    iopl: int = 0
+    tiers: frozenset[Tier] = SURE
+    max_seconds: float | None = 120.0
+    max_memory: int | None = 2 << 30
+    around: int = 0
+    purposes: bool = True
+
+    @property
+    def everything(self) -> bool:
+        """Are tiers wanted that no path leads to?"""
+        return not self.tiers <= SURE
+
+    def ring_of(self, privilege: Privilege) -> int:
+        """The ring that a binary's code runs in."""
+        if self.cpl is not None:
+            return self.cpl
+        return 3 if privilege is Privilege.USER else 0

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The verdict on one program: Popek and Goldberg's condition, and what stands in the way of proving it.
+
+Every sensitive instruction should be privileged ("Formal requirements for virtualizable third generation
+architectures", CACM 17(7), 1974). What counts as proved is a rule, stated in docs/audit.md: direct flow was followed,
+tables of jumps were read, and other indirect transfers go to places whose address the program takes, all of
+which were followed. A jump that nothing explains may go to any byte that is not accounted for; it spoils the
+proof when a hole could be decoded there.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from patcher.auditing.code_map import CodeMap
+from patcher.auditing.model import Status, Tier, Verdict
+from patcher.auditing.relevance import World, relevance, world_of
+from patcher.catalogue import classify
+from patcher.follow.model import ProblemKind
+
+_SETTLED: Final = {
+    ProblemKind.BAD_PATH: "{n} followed path{s} in what is no instruction, first at {at:#x}.",
+    ProblemKind.UNKNOWN_MODE: "{n} far transfer{s} to code whose size is not known, first at {at:#x}.",
+    ProblemKind.OVERLAP: "{n} instruction{s} others on a followed path, first at {at:#x}.",
+    ProblemKind.OUTSIDE: "{n} path{s} what the file holds, first at {at:#x}.",
+    ProblemKind.BUDGET: "The limit for one file was reached before all was followed.",
+}
+_VERBS: Final = {
+    ProblemKind.BAD_PATH: (" ends", "s end"),
+    ProblemKind.UNKNOWN_MODE: (" goes", "s go"),
+    ProblemKind.OVERLAP: (" overlaps", "s overlap"),
+    ProblemKind.OUTSIDE: (" leaves", "s leave"),
+    ProblemKind.BUDGET: ("", ""),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """A site that must be closed in some world, and whether it can be."""
+
+    address: int
+    tier: Tier
+    closable: bool
+
+
+def verdict(holes: Sequence[Hole], code: CodeMap, ring: int, iopl: int) -> Verdict:
+    """The verdict for code that runs in `ring`, from its holes on followed and likely code."""
+    reasons = tuple(_reasons(holes, code, ring, iopl))
+    sites = sum(hole.tier is not Tier.POSSIBLE for hole in holes)
+    if reasons:
+        return Verdict(Status.NOT_PROVABLY, sites, reasons)
+    return Verdict(Status.AFTER_PATCHING if sites else Status.AS_IS, sites)
+
+
+def _reasons(holes: Iterable[Hole], code: CodeMap, ring: int, iopl: int) -> Iterator[str]:
+    open_holes = sum(not hole.closable for hole in holes)
+    if open_holes:
+        yield f"{_count(open_holes, 'hole lies', 'holes lie')} in code that the program itself rewrites."
+    yield from _problems(code)
+    yield from _unresolved(code, ring, iopl)
+    yield from _unseen(code)
+
+
+def _problems(code: CodeMap) -> Iterator[str]:
+    counts = Counter(problem.kind for problem in code.flow.problems)
+    for kind, sentence in _SETTLED.items():
+        if counts[kind]:
+            first = min(problem.address for problem in code.flow.problems if problem.kind is kind)
+            yield sentence.format(n=counts[kind], s=_VERBS[kind][counts[kind] > 1], at=first)
+
+
+def _unresolved(code: CodeMap, ring: int, iopl: int) -> Iterator[str]:
+    jumps = [p.address for p in code.flow.problems if p.kind is ProblemKind.UNRESOLVED_JUMP]
+    if not jumps:
+        return
+    hole = next(holes_in_gaps(code, ring, iopl), None)
+    if hole is not None:
+        yield (
+            f"{_count(len(jumps), 'jump goes', 'jumps go')} where nothing tells, first at {jumps[0]:#x}, and a "
+            f"hole could be decoded in bytes that no path reaches, first at {hole:#x}."
+        )
+
+
+def holes_in_gaps(code: CodeMap, ring: int, iopl: int) -> Iterator[int]:
+    """The addresses, in bytes that are not accounted for, at which a hole that matters could be decoded."""
+    from patcher.sweep import anywhere
+
+    for start, end in code.flow.gaps:
+        section = code.binary.section_at(start)
+        if section is None:
+            continue
+        for mode in code.modes(section) or [section.mode]:
+            world = world_of(ring, iopl, mode, protected=False)
+            for offset, _ in anywhere(section.data, mode, start - section.address, end - section.address):
+                if _matters(code, section.address + offset, mode, world):
+                    yield section.address + offset
+
+
+def _matters(code: CodeMap, address: int, mode: int, world: World) -> bool:
+    insn = code.insn(address, mode)
+    row = None if insn is None else classify(insn)
+    if insn is None or row is None:
+        return False
+    found = relevance(row, insn, world)
+    return found.matters and row.is_hole
+
+
+def _unseen(code: CodeMap) -> Iterator[str]:
+    """What an audit of a file cannot see: code that is written when it runs, and a start that is not known."""
+    for section in code.binary.sections:
+        if section.executable and section.writable:
+            yield f"{section.name or 'A section'} at {section.address:#x} holds code and can be written."
+    tables = Counter(one.table for one in code.binary.rewritten)
+    for table, count in tables.items():
+        yield f"The program rewrites {_count(count, 'place', 'places')} of its own code ({table})."
+    if code.flow.coverage.code and not code.flow.coverage.followed:
+        yield "No entry into its code is known."
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
