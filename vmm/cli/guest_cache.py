@@ -70,14 +70,8 @@ def _read(file: Path, key: bytes) -> bytes | None:
 
 def _write(file: Path, content: bytes) -> None:
     """Put `content` at `file` in one step, or leave things as they are."""
-    import tempfile
+    from vmm.page_cache import write_in_one_step
 
     with contextlib.suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=file.parent)
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(content)
-            os.replace(temporary, file)
-        except OSError:
-            os.unlink(temporary)
+        write_in_one_step(file, content)
