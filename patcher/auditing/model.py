@@ -169,7 +169,7 @@ class AuditReport:
 
 @dataclass(frozen=True, slots=True)
 class ScanResult:
-    """What `scan_image` found in one program, before any judgement on the whole."""
+    """What `scan_image` found, before any judgement on the whole. `parts` are the programs, when a file has several."""
 
     name: str
     format: str
@@ -177,3 +177,4 @@ class ScanResult:
     findings: tuple[Finding, ...]
     coverage: Coverage
     notes: tuple[str, ...] = ()
+    parts: tuple["ScanResult", ...] = ()

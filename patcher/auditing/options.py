@@ -30,7 +30,8 @@ class AuditOptions:
     `raw`: read every file as raw bytes. `cpl`: the ring that all code runs in (None: as each binary says; what
     says nothing runs in ring 0). `iopl`: that of user code. `tiers`: what is reported. `max_seconds` and
     `max_memory` (bytes) are for each file. `around`: so many instructions before and after each finding are
-    kept with it. `purposes`: look for what a site is for.
+    kept with it. `purposes`: look for what a site is for. `hard_limits`: end what no budget watches with SIGALRM
+    and RLIMIT_AS; for processes of our own.
     """
 
     raw: Raw | None = None
@@ -41,6 +42,7 @@ class AuditOptions:
     max_memory: int | None = 2 << 30
     around: int = 0
     purposes: bool = True
+    hard_limits: bool = False
 
     @property
     def everything(self) -> bool:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What answers at the ports of a PC (IBM PC/AT technical reference; chipset data sheets; PCI Local Bus 3.0, 3.2.2.3.2)."""
+"""What answers at the ports of a PC (IBM PC/AT technical reference, chipset data sheets, PCI Local Bus 3.0)."""
 
 from bisect import bisect_right
 from typing import Final

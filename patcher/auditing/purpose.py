@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a site is for, where the instructions around it form a known pattern. One row a pattern; the first that fits counts."""
+"""What a site is for, where the instructions around it form a known pattern.
+
+One row of `PATTERNS` each; the first that fits counts.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -42,7 +42,7 @@ _FAULTS: Final = "It faults in ring 3, with a monitor and without."
 _TRAPS: Final = "It traps when deprivileged, and the monitor does its work; else: "
 _GATE: Final = "It enters the monitor, which owns the IDT and hands it to the guest's own handler."
 _CALL: Final = "It enters the monitor, whose address the MSRs hold, and which hands it to the guest's kernel."
-_USER_FLAGS: Final = "In ring 3 with IOPL below 3 the interrupt flag is set and neither it nor IOPL changes, as without a monitor."
+_USER_FLAGS: Final = "With IOPL below 3 the interrupt flag is set in ring 3, and neither it nor IOPL changes."
 _USER_SELECTOR: Final = "In ring 3 the selector is the guest's own and its RPL is 3, as without a monitor."
 _USER_LOAD: Final = (
     "In ring 3 only descriptors for ring 3 can be loaded, and those are as the guest wrote them."

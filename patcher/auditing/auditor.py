@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The audit of one file's contents: read into programs, followed, judged."""
+
+from hashlib import sha256
+
+import patcher.binary
+from patcher.auditing.code_map import CodeMap
+from patcher.auditing.findings import Findings
+from patcher.auditing.model import BinaryReport, FileReport, Finding, Span
+from patcher.auditing.options import AuditOptions, Raw
+from patcher.auditing.surroundings import with_surroundings
+from patcher.auditing.verdict import verdict
+from patcher.binary.model import Binary, Entry, Origin, Privilege, Section
+from patcher.errors import PatcherError
+from patcher.follow.model import Budget
+
+
+def audit_bytes(data: bytes, name: str, options: AuditOptions) -> FileReport:
+    """Audit a file's contents. Raises `PatcherError` when they are in no known format or damaged."""
+    binaries = programs(data, name, options)
+    reports = tuple(audit_binary(binary, options) for binary in binaries)
+    return FileReport(name, len(data), sha256(data).hexdigest(), reports)
+
+
+def programs(data: bytes, name: str, options: AuditOptions) -> tuple[Binary, ...]:
+    """Every program in a file's contents; the whole as raw bytes when that is chosen."""
+    if options.max_memory is not None and len(data) > options.max_memory:
+        raise PatcherError(
+            f"{name} has {len(data)} bytes, and the limit for one file is {options.max_memory}."
+        )
+    if options.raw is not None:
+        return (_raw(data, name, options.raw),)
+    return patcher.binary.read(data, name)
+
+
+def audit_binary(binary: Binary, options: AuditOptions) -> BinaryReport:
+    """Audit one program."""
+    code = mapped(binary, options)
+    maker = Findings(code, options)
+    findings = tuple(maker.all())
+    ring = options.ring_of(binary.privilege)
+    return BinaryReport(
+        name=binary.name,
+        format=binary.format,
+        mode=binary.mode,
+        privilege=binary.privilege,
+        ring=ring,
+        coverage=code.flow.coverage,
+        findings=_shown(code, findings, options),
+        verdict=verdict(maker.holes[ring], code, ring, options.iopl),
+        user_verdict=verdict(maker.holes[3], code, 3, options.iopl),
+        notes=binary.notes,
+        layout=tuple(Span(s.name, s.address, s.end, s.executable) for s in binary.sections),
+    )
+
+
+def mapped(binary: Binary, options: AuditOptions) -> CodeMap:
+    """A program with where control goes in it."""
+    from patcher.follow import follow
+
+    return CodeMap(binary, follow(binary, Budget(seconds=options.max_seconds, everything=options.everything)))
+
+
+def _shown(code: CodeMap, findings: tuple[Finding, ...], options: AuditOptions) -> tuple[Finding, ...]:
+    return with_surroundings(code, findings, options.around) if options.around else findings
+
+
+def _raw(data: bytes, name: str, raw: Raw) -> Binary:
+    """Bytes that somebody has loaded and entered."""
+    entry = raw.base if raw.entry is None else raw.entry
+    if not raw.base <= entry < raw.base + len(data):
+        raise PatcherError(
+            f"The entry {entry:#x} is outside of {name}, which lies at [{raw.base:#x}, {raw.base + len(data):#x})."
+        )
+    section = Section("raw", raw.base, memoryview(data), len(data), True, False, raw.bits, 0)
+    entries = (Entry(entry, raw.bits, Origin.ENTRY, "entry"),)
+    return Binary("", "raw", raw.bits, Privilege.UNKNOWN, (section,), entries)

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`--fail-on`: the findings that make an audit's exit status 1."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from patcher.auditing.model import Finding, Kind, Tier
+from patcher.auditing.options import COUNTED
+from patcher.errors import PatcherError
+
+
+class What(Enum):
+    """Which findings count."""
+
+    HOLE = "hole"  # holes that matter where they run
+    PRIVILEGED = "privileged"  # those, and what traps by itself where that matters
+    ANY = "any"  # everything, whether it matters or not
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """`what` in one of `tiers`; possible ones never count."""
+
+    what: What = What.HOLE
+    tiers: frozenset[Tier] = frozenset({Tier.CONFIRMED, Tier.LIKELY})
+
+    def reaches(self, finding: Finding) -> bool:
+        """Does a finding count?"""
+        if finding.tier not in self.tiers or self.what is What.NOTHING:
+            return False
+        if self.what is What.ANY:
+            return True
+        return finding.matters and (self.what is What.PRIVILEGED or finding.kind is Kind.HOLE)
+
+
+def parse_level(text: str) -> Level:
+    """`hole`, `privileged`, `any` or `nothing`, and after a colon tiers joined by +: `hole:confirmed`, `any:likely`."""
+    word, _, tiers = text.partition(":")
+    try:
+        what = What(word)
+    except ValueError:
+        known = ", ".join(one.value for one in What)
+        raise PatcherError(f"{word!r} is nothing to fail on; there is {known}.") from None
+    return Level(what, parse_tiers(tiers)) if tiers else Level(what)
+
+
+def parse_tiers(text: str) -> frozenset[Tier]:
+    """Tiers that may decide an exit status, joined by +."""
+    found = set()
+    for word in text.split("+"):
+        tier = next((tier for tier in COUNTED if tier.value == word), None)
+        if tier is None:
+            known = ", ".join(sorted(tier.value for tier in COUNTED))
+            raise PatcherError(f"{word!r} is no tier to fail on; there is {known}.")
+        found.add(tier)
+    return frozenset(found)

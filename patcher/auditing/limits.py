@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Hard limits of time and memory around the audit of one file, for a process of our own.
+
+The budget of following ends an audit softly, with what was found. These ends are for what no budget watches: a reader
+or an unpacker on hostile input. They need the process's main thread (time) and Linux (memory).
+"""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+from typing import Final
+
+from patcher.errors import PatcherError
+
+GRACE: Final = 1.5  # a file may take so much longer than its soft limit, and a second
+_PAGE: Final = 4096
+
+
+class OutOfTime(PatcherError):
+    """The audit of a file took too long."""
+
+
+@contextlib.contextmanager
+def within(name: str, seconds: float | None, memory: int | None) -> Iterator[None]:
+    """Raise `PatcherError` with a sentence on `name` when what runs inside takes more than it may."""
+    with _time(name, seconds), _memory(memory):
+        try:
+            yield
+        except MemoryError:
+            limit = "there is" if memory is None else f"the limit of {memory >> 20} MiB"
+            raise PatcherError(f"{name} needs more memory than {limit}.") from None
+        except RecursionError:
+            raise PatcherError(f"{name} is nested too deeply.") from None
+
+
+@contextlib.contextmanager
+def _time(name: str, seconds: float | None) -> Iterator[None]:
+    if seconds is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ring(_number: int, _frame: FrameType | None) -> None:
+        raise OutOfTime(f"{name} takes more than {seconds:g} seconds.")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds * GRACE + 1)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@contextlib.contextmanager
+def _memory(memory: int | None) -> Iterator[None]:
+    """Lower the limit of the address space to what is used now and `memory` bytes more."""
+    used = None if memory is None else _address_space()
+    if memory is None or used is None:
+        yield
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = used + memory
+    if soft != resource.RLIM_INFINITY:
+        wanted = min(wanted, soft)
+    resource.setrlimit(resource.RLIMIT_AS, (wanted, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def _address_space() -> int | None:
+    """Bytes of address space that this process has; None where nothing tells."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            return int(file.read().split()[0]) * _PAGE
+    except OSError:
+        return None
