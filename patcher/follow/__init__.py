@@ -5,6 +5,7 @@
 mode of each path. The method and its limits: docs/audit-method.md.
 """
 
+from patcher.follow.following import follow
 from patcher.follow.model import Budget, Flow, JumpTable, Problem, ProblemKind, Site
 
-__all__ = ["Budget", "Flow", "JumpTable", "Problem", "ProblemKind", "Site"]
+__all__ = ["Budget", "Flow", "JumpTable", "Problem", "ProblemKind", "Site", "follow"]

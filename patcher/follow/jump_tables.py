@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Where an indirect jump goes: a constant, or the entries of a table.
+
+The target is known as a sum (`values`). A table is an unknown that was loaded from base + index * factor: the sum is
+entry, entry + constant (tables relative to themselves or to the image), or entry + GOT. A comparison before the
+jump limits the index; without one the table ends where an entry cannot be an address of code.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from patcher.follow.evaluate import State
+from patcher.follow.knowledge import Knowledge
+from patcher.follow.model import JumpTable
+from patcher.follow.modes import linear_candidates
+from patcher.follow.space import MARKS, Lane, Space
+from patcher.follow.values import Kind, Unknown, Value, bits_mask
+
+MOST_ENTRIES: Final = 4096
+UNBOUNDED: Final = 1024
+"""The most entries of a table of which no comparison tells the size."""
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """Where a jump goes: `leaves` when it is known to leave the binary (through an import's slot, for one)."""
+
+    addresses: tuple[int, ...] = ()
+    table: JumpTable | None = None
+    leaves: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """A table as the jump uses it: entry i is at `base + stride * i`, its target `plus` more than the entry."""
+
+    base: int
+    stride: int
+    size: int
+    signed: bool
+    plus: int
+    count: int | None
+
+
+def resolve(space: Space, knowledge: Knowledge, lane: Lane, at: int, value: Value, state: State) -> Targets:
+    """The targets of the jump at `at` to `value`."""
+    if value.known is not None:
+        return _constant(space, lane, value.known)
+    entry, rest = _split(value)
+    if entry is None or entry.of is None:
+        return Targets()
+    if not entry.of.terms:
+        return _cell(space, entry.of.const, rest, state)
+    slot = _imported(space, knowledge, entry)
+    if slot is not None:
+        return _cell(space, slot, rest, state)
+    shape = _shape(space, knowledge, entry, rest, state)
+    return Targets() if shape is None else _read(space, lane, at, shape)
+
+
+def _constant(space: Space, lane: Lane, target: int) -> Targets:
+    for address in (target,) if lane.bits != 16 else linear_candidates(lane, target & 0xFFFF):
+        if space.is_code(address):
+            return Targets((address,))
+    return Targets()
+
+
+def _split(value: Value) -> tuple[Unknown | None, Value]:
+    """The loaded unknown of a sum, and the rest."""
+    for unknown, factor in value.terms:
+        if unknown.kind is Kind.LOADED and factor == 1:
+            rest = tuple(term for term in value.terms if term[0] is not unknown)
+            return unknown, Value(value.const, rest)
+    return None, value
+
+
+def _cell(space: Space, address: int, rest: Value, state: State) -> Targets:
+    """A jump through one word: followed when the file holds it for good, an import's slot leaves the binary."""
+    if rest.terms or rest.const:
+        return Targets()
+    target = space.read(address, state.natural)
+    if target is not None and space.is_code(target) and space.is_constant(address):
+        return Targets((target,))
+    return Targets(leaves=space.section_index(address) >= 0)
+
+
+def _imported(space: Space, knowledge: Knowledge, entry: Unknown) -> int | None:
+    """The slot of the GOT that a jump through constant(%ebx) uses."""
+    assert entry.of is not None
+    term = entry.of.terms[0]
+    if knowledge.got is None or len(entry.of.terms) > 1 or term[1] != 1 or term[0].kind is not Kind.REGISTER:
+        return None
+    slot = entry.of.const + knowledge.got & 0xFFFFFFFF
+    return slot if entry.size == 4 and space.section_index(slot) >= 0 and not space.is_code(slot) else None
+
+
+def _shape(space: Space, knowledge: Knowledge, entry: Unknown, rest: Value, state: State) -> _Shape | None:
+    assert entry.of is not None
+    base, plus = entry.of, rest.const
+    shared = [term for term in rest.terms if term in base.terms]
+    if len(shared) != len(rest.terms):
+        return None
+    if shared:  # the GOT's address, which the function's beginning put into a register
+        if knowledge.got is None:
+            return None
+        mask = bits_mask(state.natural)
+        base = Value(base.const + knowledge.got & mask, tuple(t for t in base.terms if t not in shared))
+        plus = plus + knowledge.got & mask
+    if len(base.terms) != 1:
+        return None
+    index, stride = base.terms[0]
+    if stride not in (1, 2, 4, 8) or (stride < entry.size and stride != 1):
+        return None
+    return _bounded(space, state, base, index, stride, entry, plus)
+
+
+def _bounded(
+    space: Space, state: State, base: Value, index: Unknown, stride: int, entry: Unknown, plus: int
+) -> _Shape:
+    """Apply what comparisons and masks tell of the index."""
+    start, count = base.const, None
+    mask = bits_mask(state.natural if state.bits != 16 else 2)
+    for value, limit in state.bounds.items():
+        if len(value.terms) == 1 and value.terms[0][0] == index and value.terms[0][1] == 1:
+            start, count = base.const - stride * value.const & mask, limit
+        elif value.terms and value.terms[0][1] == 1 and _same_low(value, index):
+            count = limit
+    if count is None and stride == 1:  # an index that was scaled on its own
+        stride = entry.size
+    if count is None:
+        count = _own_limit(space, state, index)
+    return _Shape(start, stride, entry.size, entry.signed, plus, count)
+
+
+def _same_low(value: Value, index: Unknown) -> bool:
+    """Is the bound on the low byte of the index, or on what the index was extended from?"""
+    unknown = value.terms[0][0]
+    if unknown.kind is Kind.LOW and unknown.of is not None and unknown.of.terms:
+        return unknown.of.terms[0][0] == index
+    return index.kind is Kind.LOW and index.of == value
+
+
+def _own_limit(space: Space, state: State, index: Unknown) -> int | None:
+    """The number of entries that an index can name by what it is: masked, a byte, an entry of a byte table."""
+    if index.kind is Kind.MASKED and index.number & (index.number + 1) == 0:
+        return index.number + 1
+    if index.kind is Kind.LOADED and index.size == 1 and not index.signed and index.of is not None:
+        return _byte_table_limit(space, state, index.of)
+    return None
+
+
+def _byte_table_limit(space: Space, state: State, address: Value) -> int | None:
+    """Of a two-level table: one more than the largest of its bytes."""
+    if len(address.terms) != 1:
+        return None
+    index = address.terms[0][0]
+    for value, limit in state.bounds.items():
+        if len(value.terms) == 1 and value.terms[0] == (index, 1):
+            start = address.const - value.const
+            found = [space.read(start + i, 1) for i in range(limit)]
+            return max((byte for byte in found if byte is not None), default=-1) + 1 or None
+    return None
+
+
+def _read(space: Space, lane: Lane, at: int, shape: _Shape) -> Targets:
+    """Read a table's entries, up to its count or to the first one that cannot be a target."""
+    for base in (shape.base,) if lane.bits != 16 else linear_candidates(lane, shape.base & 0xFFFF):
+        found = _entries(space, lane, shape, base)
+        if found:
+            end = base + shape.stride * (len(found) - 1) + shape.size
+            return Targets(tuple(dict.fromkeys(found)), JumpTable(base, end, at))
+    return Targets()
+
+
+def _entries(space: Space, lane: Lane, shape: _Shape, base: int) -> list[int]:
+    found: list[int] = []
+    mask = bits_mask(8 if lane.bits == 64 else 4)
+    nearest: int | None = None
+    most = min(shape.count or UNBOUNDED, MOST_ENTRIES)
+    for number in range(most):
+        address = base + shape.stride * number
+        entry = space.read(address, shape.size, shape.signed)
+        if entry is None:
+            break
+        if shape.count is None and (_is_code_there(lane, address) or address == nearest):
+            break
+        target = entry + shape.plus & mask
+        if lane.bits == 16:
+            target = next((a for a in linear_candidates(lane, target & 0xFFFF) if space.is_code(a)), target)
+        if not _may_be_target(space, lane, target):
+            if shape.count is None or not found:
+                break
+            continue
+        found.append(target)
+        if target > address and (nearest is None or target < nearest):
+            nearest = target
+    return found
+
+
+def _is_code_there(lane: Lane, address: int) -> bool:
+    """Is followed code at this address? Then a table without known size ends there."""
+    offset = address - lane.base
+    return 0 <= offset < lane.size and 0 < lane.lengths[offset] < MARKS
+
+
+def _may_be_target(space: Space, lane: Lane, target: int) -> bool:
+    if lane.base <= target < lane.end:
+        offset = target - lane.base
+        return lane.lengths[offset] < MARKS and (bool(lane.lengths[offset]) or lane.covers(offset) is None)
+    return space.is_code(target)

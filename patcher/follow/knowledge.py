@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What holds for a whole binary while it is followed: never-returning functions, and what stays open."""
+
+from bisect import bisect_left
+
+from patcher.binary.model import Binary, Privilege
+from patcher.follow.got import global_offset_table
+from patcher.follow.model import JumpTable, Problem, ProblemKind
+from patcher.follow.space import Lane, Space
+from patcher.x86.walk import Item
+
+_BUG_TABLE = "__bug_table"
+
+
+class Knowledge:
+    """Facts of a binary that the rounds of following share, and the problems of the latest round."""
+
+    def __init__(self, binary: Binary, space: Space) -> None:
+        self.binary, self.space = binary, space
+        self.never = frozenset(binary.returns_never)
+        self.problems: dict[tuple[int, int], Problem] = {}
+        self.jump_tables: dict[int, JumpTable] = {}
+        self.going_on = self._going_on()
+        self.got = global_offset_table(binary)
+
+    def problem(self, address: int, bits: int, kind: ProblemKind, sentence: str) -> None:
+        """Note what could not be settled; the first problem at an address stays."""
+        self.problems.setdefault((address, bits), Problem(address, bits, kind, sentence))
+
+    def may_leave(self, lane: Lane, item: Item, target: int) -> bool:
+        """May a branch lead to where the file holds nothing? What a relocation fills in, and what is loaded
+        piece by piece, does."""
+        end = lane.base + item[0] + item[1]
+        if self.has_field(end - 4, end) or self.binary.privilege is Privilege.FIRMWARE:
+            return True
+        return self.space.section_index(target) >= 0 and lane.bits == 16
+
+    def has_field(self, start: int, end: int) -> bool:
+        """Does a relocation fill in one of these bytes?"""
+        fields = self.binary.fields
+        index = bisect_left(fields, start)
+        return index < len(fields) and fields[index] < end
+
+    def _going_on(self) -> frozenset[int]:
+        """Addresses of ud2 behind which the program goes on: the warnings of Linux's bug table."""
+        found = set()
+        for section in self.binary.sections:
+            if section.name == _BUG_TABLE:
+                for offset in range(0, len(section.data) - 3, 4):
+                    word = int.from_bytes(section.data[offset : offset + 4], "little", signed=True)
+                    found.add(section.address + offset + word)
+                    found.add(word & 0xFFFFFFFF)
+        return frozenset(found)

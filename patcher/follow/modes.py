@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The processor's mode along a path: what CR0, EFER and GDTR are known to be, and where far transfers lead.
+
+A code segment's L and D bits tell the size of its code (SDM vol. 3A, 3.4.5 and 5.2.1). Where the GDT is in the
+file they are read; else the steps of a mode switch (SDM vol. 3A, 9.9 and 9.8.5) tell what comes next.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from patcher.follow.evaluate import EAX, State
+from patcher.follow.space import Lane, Space
+from patcher.x86.insn import Insn
+
+EFER: Final = 0xC0000080
+LME: Final = 0x100
+PE: Final = 1
+PG: Final = 0x80000000
+
+
+@dataclass(frozen=True, slots=True)
+class Processor:
+    """What a path made of the processor: None where nothing is known."""
+
+    protected: bool | None = None
+    long: bool = False
+    paging: bool | None = None
+    gdt: int | None = None
+
+
+START: Final = Processor()
+
+Recent = list[tuple[int, Insn, bool]]
+
+
+def _bits_written(recent: Recent, register: int) -> tuple[int, int]:
+    """Bits that the last instructions set and cleared in a register, by immediates."""
+    ones = zeros = 0
+    for _, insn, _ in recent:
+        target = insn.rm if insn.modrm is not None else EAX
+        if target != register or insn.is_memory:
+            continue
+        bits = _change(insn)
+        ones, zeros = ones & ~bits[1] | bits[0], zeros & ~bits[0] | bits[1]
+    return ones, zeros
+
+
+def _change(insn: Insn) -> tuple[int, int]:
+    """Bits that one instruction sets and clears in its register."""
+    width = (1 << insn.operand_size) - 1
+    if insn.opmap == 1 and insn.opcode == 0xBA and insn.reg in (5, 6):
+        bit = 1 << (insn.imm & 31)
+        return (bit, 0) if insn.reg == 5 else (0, bit)
+    if insn.opmap != 0:
+        return 0, 0
+    imm = insn.imm - 256 & 0xFFFFFFFF if insn.opcode == 0x83 and insn.imm & 0x80 else insn.imm
+    if insn.opcode in (0x0C, 0x0D) or (insn.opcode in (0x80, 0x81, 0x83) and insn.reg == 1):
+        return imm, 0
+    if insn.opcode in (0x24, 0x25) or (insn.opcode in (0x80, 0x81, 0x83) and insn.reg == 4):
+        low = 0xFF if insn.opcode in (0x24, 0x80) else width
+        return 0, ~imm & low
+    if insn.opcode & 0xF8 == 0x40 or (insn.opcode == 0xFF and insn.reg == 0):
+        return PE, 0
+    if insn.opcode & 0xF8 == 0x48 or (insn.opcode == 0xFF and insn.reg == 1):
+        return 0, PE
+    return 0, 0
+
+
+def _with_cr0(now: Processor, ones: int, zeros: int) -> Processor:
+    protected = True if ones & PE else False if zeros & PE else now.protected
+    paging = True if ones & PG else False if zeros & PG else now.paging
+    return replace(now, protected=protected, paging=paging)
+
+
+def after(
+    now: Processor, insn: Insn, recent: Recent, state: State, space: Space, lane: Lane, at: int
+) -> Processor:
+    """The processor behind a privileged instruction; `state` and `recent` are those before it."""
+    if insn.opmap != 1:
+        return now
+    if insn.opcode == 0x22 and insn.reg == 0:
+        value = state.regs[insn.rm].known
+        if value is not None:
+            return _with_cr0(now, value, ~value)
+        ones, zeros = _bits_written(recent, insn.rm)
+        if not (ones | zeros) & (PE | PG) and lane.bits == 16:
+            return replace(now, protected=not now.protected)
+        return _with_cr0(now, ones, zeros)
+    if insn.opcode == 0x01 and insn.reg == 6:
+        return replace(now, protected=True)  # lmsw cannot clear PE
+    if insn.opcode == 0x01 and insn.reg == 2 and insn.is_memory:
+        return replace(now, gdt=_table(state, insn, space, lane, at))
+    if insn.opcode == 0x30:
+        return _after_wrmsr(now, recent, state)
+    return now
+
+
+def _after_wrmsr(now: Processor, recent: Recent, state: State) -> Processor:
+    number, value = state.regs[1].known, state.regs[EAX].known
+    if number not in (None, EFER):
+        return now
+    if value is not None:
+        return replace(now, long=bool(value & LME))
+    ones, zeros = _bits_written(recent, EAX)
+    return replace(now, long=True if ones & LME else False if zeros & LME else now.long)
+
+
+def linear_candidates(lane: Lane, offset: int) -> tuple[int, ...]:
+    """Where an offset of 16-bit code may lie: its segment's base is not told by the code."""
+    return offset, lane.base + offset, (lane.base & ~0xFFFF) + offset
+
+
+def _table(state: State, insn: Insn, space: Space, lane: Lane, at: int) -> int | None:
+    """The base that lgdt loads, when its operand lies in the file and holds an address in the file."""
+    operand = state.address(insn, at).known
+    if operand is None:
+        return None
+    for address in (operand,) if lane.bits != 16 else linear_candidates(lane, operand):
+        limit, base = space.read(address, 2), space.read(address + 2, 8 if lane.bits == 64 else 4)
+        if limit is None or base is None or limit & 7 not in (7, 0):
+            continue
+        for table in (base, base + lane.base) if lane.bits != 64 else (base,):
+            if any(_descriptor(space, table, selector) for selector in range(8, min(limit, 256), 8)):
+                return table
+    return None
+
+
+def _descriptor(space: Space, gdt: int, selector: int) -> tuple[int, int] | None:
+    """Base and code size of a code segment; None where there is no descriptor of one."""
+    raw = space.read(gdt + (selector & ~7), 8)
+    if raw is None or raw >> 43 & 3 != 3 or not raw >> 47 & 1:  # S, executable; present
+        return None
+    base = (raw >> 16 & 0xFFFFFF) | (raw >> 56 & 0xFF) << 24
+    return base, 64 if raw >> 53 & 1 else 32 if raw >> 54 & 1 else 16
+
+
+def far_target(
+    space: Space, lane: Lane, now: Processor, selector: int | None, offset: int
+) -> tuple[int, int] | None:
+    """Address and bits of a far transfer's target; None when the size of its code is not known."""
+    if now.gdt is not None and selector is not None and now.protected is not False:
+        found = _descriptor(space, now.gdt, selector)
+        if found is not None:
+            return _first_code(space, (found[0] + offset, offset, lane.base + offset)), found[1]
+    if lane.bits == 16 and not now.protected:
+        return _real(space, lane, selector, offset), 16
+    if lane.bits == 16:
+        return _first_code(space, (offset, lane.base + offset)), 32
+    if lane.bits == 32 and now.protected is False:
+        return _real(space, lane, selector, offset), 16
+    if lane.bits == 32 and now.long and now.paging is not False:
+        return _first_code(space, (offset, lane.base + offset)), 64
+    return None
+
+
+def _first_code(space: Space, candidates: tuple[int, ...]) -> int:
+    return next((address for address in candidates if space.is_code(address)), candidates[0])
+
+
+def _real(space: Space, lane: Lane, selector: int | None, offset: int) -> int:
+    """A real-mode far pointer; a boot program may be linked at the base of its section."""
+    linear = (selector or 0) * 16 + offset
+    return _first_code(space, (linear, (lane.base & ~0xFFFFF) + linear, *linear_candidates(lane, offset)[1:]))

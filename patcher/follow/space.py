@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A binary's memory as following needs it: a `Lane` for each section and mode, and words read from anywhere.
+
+A lane has one byte for each byte of its section: 0, the length of the instruction that starts there, or a mark
+that no instruction may start there. The marks end a walk without being looked for.
+"""
+
+from bisect import bisect_right, insort
+from typing import Final
+
+from patcher.binary.model import Binary, Section
+from patcher.x86.length_tables import Tables, tables
+
+DATA: Final = 0xFF
+"""A mark: known data, such as a jump table."""
+FIELD: Final = 0xFE
+"""A mark: a relocation fills in what starts here, so it is no opcode."""
+DEAD: Final = 0xFD
+"""A mark: following from here led into what is no code."""
+MARKS: Final = DEAD
+
+_NO_MARKS: Final = bytes(range(MARKS)) + bytes(256 - MARKS)
+
+
+class Lane:
+    """The code of one section in one mode."""
+
+    __slots__ = ("base", "bits", "code", "end", "index", "lengths", "section", "size", "table")
+
+    def __init__(self, section: Section, index: int, bits: int, code: bytes) -> None:
+        self.section, self.index, self.bits, self.code = section, index, bits, code
+        self.base, self.size = section.address, len(code)
+        self.end = self.base + self.size
+        self.lengths = bytearray(self.size)
+        self.table: Tables = tables(bits)
+
+    def mark(self, start: int, end: int, mark: int) -> None:
+        """Put a mark on the addresses `[start, end)` of this lane at which no instruction starts."""
+        lengths = self.lengths
+        for offset in range(max(start - self.base, 0), min(end - self.base, self.size)):
+            if not lengths[offset]:
+                lengths[offset] = mark
+
+    def without_marks(self) -> bytearray:
+        """The lengths alone."""
+        return self.lengths.translate(_NO_MARKS)
+
+    def before(self, offset: int) -> int | None:
+        """The start of an instruction that ends at `offset`."""
+        lengths = self.lengths
+        for length in range(1, min(15, offset) + 1):
+            if lengths[offset - length] == length:
+                return offset - length
+        return None
+
+    def covers(self, offset: int) -> int | None:
+        """The start of an instruction that `offset` lies inside of, behind its first byte."""
+        lengths = self.lengths
+        for back in range(1, min(14, offset) + 1):
+            if MARKS > lengths[offset - back] > back:
+                return offset - back
+        return None
+
+
+class Space:
+    """The sections of a binary by address, with what is known of them for good."""
+
+    def __init__(self, binary: Binary) -> None:
+        self.binary = binary
+        self.lanes: dict[tuple[int, int], Lane] = {}
+        self._codes: dict[int, bytes] = {}
+        self._starts = [section.address for section in binary.sections]
+        self.data: list[tuple[int, int]] = []
+        self.dead: set[tuple[int, int]] = set()
+        self._fields = binary.fields
+
+    def section_index(self, address: int) -> int:
+        """The index of the section that holds an address, -1 when none does."""
+        index = bisect_right(self._starts, address) - 1
+        return index if index >= 0 and address < self.binary.sections[index].end else -1
+
+    def lane(self, address: int, bits: int) -> Lane | None:
+        """The lane for code at an address, None where the file has no executable bytes."""
+        index = bisect_right(self._starts, address) - 1
+        if index < 0:
+            return None
+        lane = self.lanes.get((index, bits))
+        if lane is None:
+            section = self.binary.sections[index]
+            if not section.executable or address >= section.end:
+                return None
+            lane = self.lanes[index, bits] = self._new_lane(section, index, bits)
+        return lane if address < lane.end else None
+
+    def is_code(self, address: int) -> bool:
+        """Does an executable section's data hold this address?"""
+        index = self.section_index(address)
+        if index < 0:
+            return False
+        section = self.binary.sections[index]
+        return section.executable and address - section.address < len(section.data)
+
+    def code(self, index: int) -> bytes:
+        """The bytes of an executable section."""
+        if index not in self._codes:
+            self._codes[index] = bytes(self.binary.sections[index].data)
+        return self._codes[index]
+
+    def read(self, address: int, size: int, signed: bool = False) -> int | None:
+        """A number from the file's contents, None where there are none; zero where memory starts as zero."""
+        index = self.section_index(address)
+        if index < 0 or address + size > self.binary.sections[index].end:
+            return None
+        section = self.binary.sections[index]
+        offset = address - section.address
+        return int.from_bytes(section.data[offset : offset + size], "little", signed=signed)
+
+    def is_constant(self, address: int) -> bool:
+        """Is memory at this address never written when the program runs?"""
+        index = self.section_index(address)
+        return index >= 0 and not self.binary.sections[index].writable
+
+    def add_data(self, start: int, end: int) -> bool:
+        """Note data inside code; True when instructions had been followed there."""
+        if (start, end) in self.data:
+            return False
+        insort(self.data, (start, end))
+        marked = [self._mark_data(lane, start, end) for lane in self.lanes.values()]
+        return any(marked)
+
+    def add_dead(self, address: int, bits: int) -> None:
+        """Note that nothing is to be followed from here."""
+        self.dead.add((address, bits))
+
+    def forget(self) -> None:
+        """Start anew: all lanes are empty again, but for the marks."""
+        self.lanes.clear()
+
+    def _new_lane(self, section: Section, index: int, bits: int) -> Lane:
+        lane = Lane(section, index, bits, self.code(index))
+        for start, end in self.data:
+            self._mark_data(lane, start, end)
+        first = bisect_right(self._fields, lane.base - 1)
+        for field in self._fields[first : bisect_right(self._fields, lane.end - 1)]:
+            lane.lengths[field - lane.base] = FIELD
+        for address, mode in self.dead:
+            if mode == bits and lane.base <= address < lane.end:
+                lane.lengths[address - lane.base] = DEAD
+        return lane
+
+    def _mark_data(self, lane: Lane, start: int, end: int) -> bool:
+        if end <= lane.base or start >= lane.end:
+            return False
+        part = lane.lengths[max(start - lane.base, 0) : end - lane.base]
+        followed = any(0 < length < MARKS for length in part)
+        lane.mark(start, end, DATA)
+        return followed

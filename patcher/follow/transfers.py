@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What control does at calls, returns, indirect jumps, far transfers and traps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from patcher.auditing.rows import audited
+from patcher.catalogue import classify
+from patcher.follow import modes, never, returns
+from patcher.follow.edges import Via, key_of
+from patcher.follow.evaluate import State, Step, evaluate
+from patcher.follow.jump_tables import Targets, resolve
+from patcher.follow.model import ProblemKind
+from patcher.follow.modes import Processor
+from patcher.follow.paths import instruction, path_to
+from patcher.follow.space import Lane
+from patcher.x86.insn import Insn
+from patcher.x86.walk import Item
+
+if TYPE_CHECKING:
+    from patcher.follow.explorer import Explorer
+
+_FAR_JUMP, _FAR_CALL, _IRET, _INT3, _UD2 = 0xEA, 0x9A, 0xCF, 0xCC, 0x0B0F
+_RETURNS = frozenset((0xC2, 0xC3, 0xCA, 0xCB, 0xCF))
+_STACK_WRITERS = frozenset(
+    (0x68, 0x6A, 0xFF, 0xC7, 0x89, 0x87, 0x81, 0x83, 0x01, 0x29, 0x31, *range(0x50, 0x58))
+)
+
+
+class Transfers:
+    """How one round of following goes on where control leaves the straight line."""
+
+    def __init__(self, explorer: Explorer) -> None:
+        self.x = explorer
+        self.space, self.knowledge = explorer.space, explorer.knowledge
+        self._shifts: dict[int, int | None] = {}
+
+    def relative(self, lane: Lane, offset: int, length: int) -> int:
+        """The target of a relative branch. In 16-bit code IP wraps at 64 KiB."""
+        code = lane.code
+        first = code[offset]
+        wide = length - 1 > 2 if first in (0xE8, 0xE9) else first == 0x0F and length == 6
+        if wide and lane.bits != 16:
+            displacement = int.from_bytes(code[offset + length - 4 : offset + length], "little", signed=True)
+        elif length == 2:
+            displacement = code[offset + 1]
+            displacement -= (displacement & 0x80) << 1
+        else:
+            insn = instruction(lane, offset)
+            displacement = insn.imm if insn is not None else 0
+        target = lane.base + offset + length + displacement
+        if lane.bits == 16 and not lane.base <= target < lane.end:
+            return self._wrapped(lane, target)
+        return target & (0xFFFFFFFF if lane.bits != 64 else 0xFFFFFFFFFFFFFFFF)
+
+    def _wrapped(self, lane: Lane, target: int) -> int:
+        near = (target + 0x10000, target - 0x10000)
+        return next((address for address in near if lane.base <= address < lane.end), target)
+
+    def state(self, lane: Lane, offset: int, limit: int = 48) -> tuple[State, list[Step]]:
+        """What is known before the instruction at an offset, and the path that tells."""
+        path = path_to(self.space, self.x.parents, lane.base + offset, lane.bits, limit)
+        return evaluate(path, lane.bits, self._constant), path
+
+    def _constant(self, address: int, size: int, signed: bool) -> int | None:
+        if not self.space.is_constant(address):
+            return None
+        return self.space.read(address, size, signed)
+
+    def sensitive(self, lane: Lane, item: Item, owner: int, now: Processor) -> tuple[bool, Processor]:
+        """Note a sensitive instruction; does the path go on behind it, and in what state?"""
+        offset, length, _ = item
+        insn = instruction(lane, offset)
+        row = classify(insn) if insn is not None else None
+        if insn is None or row is None or not audited(row):
+            return True, now
+        self.x.sites.append(key_of(lane.base + offset, lane.bits))
+        if (
+            insn.opmap == 1
+            and insn.opcode in (0x01, 0x22, 0x30)
+            and row.family in ("control", "tables", "msr")
+        ):
+            state, path = self.state(lane, offset, 16)
+            now = modes.after(now, insn, path, state, self.space, lane, lane.base + offset)
+        elif row.family == "transfer" and insn.opmap == 0 and insn.opcode == _INT3:
+            self._later(lane, offset + length, lane.base + offset, owner, now)
+            return False, now
+        elif never.is_exit(insn):
+            return not never.leaves(insn, self.state(lane, offset, 8)[0]), now
+        return True, now
+
+    def _later(self, lane: Lane, offset: int, source: int, owner: int, now: Processor) -> None:
+        if offset < lane.size and lane.code[offset] != _INT3:
+            self.x.later.append((lane.base + offset, lane.bits, Via.EVENT, source, owner, now))
+
+    def call(self, lane: Lane, item: Item, target: int, owner: int, now: Processor) -> int | None:
+        """A direct call: follow the callee, and what is behind the call as soon as the callee returns."""
+        offset, length, _ = item
+        behind, source = offset + length, lane.base + offset
+        if target == lane.base + behind:
+            return behind
+        if target in self.knowledge.never:
+            return None
+        if not self.space.is_code(target):
+            self.x._outside(
+                (target, lane.bits, Via.CALL, source, owner, now)
+            ) if not self.knowledge.has_field(source, source + length) else None
+            return behind
+        shift = self._shift(target, lane.bits)
+        if shift is None:
+            self.x.work.append((target, lane.bits, Via.JUMP, source, owner, now))
+            return None
+        callee = key_of(target, lane.bits)
+        known = callee in self.x.owners
+        if callee in self.x.returning and shift == 0:
+            return behind
+        back = (lane.base + behind + shift, lane.bits, Via.RETURN, source, owner, now)
+        if callee in self.x.returning:
+            self.x.work.append(back)
+        else:
+            self.x.waiting.setdefault(callee, []).append(back)
+        if not known:
+            self.x.work.append((target, lane.bits, Via.CALL, source, callee, now))
+        return None
+
+    def _shift(self, target: int, bits: int) -> int | None:
+        key = key_of(target, bits)
+        if key not in self._shifts:
+            lane = self.space.lane(target, bits)
+            self._shifts[key] = 0 if lane is None else returns.return_shift(lane, target - lane.base)
+        return self._shifts[key]
+
+    def stop(self, lane: Lane, item: Item, owner: int, now: Processor) -> None:
+        """What ends a run, other than a direct jump."""
+        offset, length, _ = item
+        code = lane.code
+        if code[offset] == 0xC3 or code[offset] == 0xC2:
+            self._near_return(lane, offset, owner, now)
+            return
+        if code[offset] | code[offset + 1] << 8 == _UD2 if length == 2 else False:
+            if lane.base + offset in self.knowledge.going_on:
+                self._go(lane, lane.base + offset + 2, Via.EVENT, offset, owner, now)
+            return
+        insn = instruction(lane, offset)
+        if insn is None:
+            return
+        if insn.opmap == 0 and insn.opcode in (_FAR_JUMP, 0xCA, 0xCB, _IRET):
+            self._far(lane, offset, insn, owner, now)
+        elif insn.opmap == 0 and insn.opcode in (0xC2, 0xC3):
+            self._near_return(lane, offset, owner, now)
+        elif insn.opmap == 0 and insn.opcode == 0xFF:
+            self._indirect(lane, offset, insn, owner, now)
+        elif insn.opmap == 1 and insn.opcode in (0x07, 0x35, 0xAA):
+            self.x.returns(owner)
+
+    def _go(self, lane: Lane, target: int, via: Via, offset: int, owner: int, now: Processor) -> None:
+        self.x.work.append((target, lane.bits, via, lane.base + offset, owner, now))
+
+    def _near_return(self, lane: Lane, offset: int, owner: int, now: Processor) -> None:
+        """ret; a jump when the path itself pushed where it goes."""
+        before = lane.before(offset)
+        if before is not None and self._writes_stack(lane, before):
+            state, _ = self.state(lane, offset, 24)
+            if state.stack:
+                target = state.stack[-1].known
+                if target is not None and self.space.is_code(self._near(lane, target)):
+                    self._go(lane, self._near(lane, target), Via.JUMP, offset, owner, now)
+                    return
+        self.x.returns(owner)
+
+    def _writes_stack(self, lane: Lane, before: int) -> bool:
+        code = lane.code
+        first = code[before]
+        if lane.bits == 64 and first & 0xF0 == 0x40:
+            first = code[before + 1]
+        return first in _STACK_WRITERS
+
+    def _near(self, lane: Lane, offset: int) -> int:
+        """The address of an offset in the code's segment."""
+        if lane.bits != 16:
+            return offset
+        return next(
+            (a for a in modes.linear_candidates(lane, offset & 0xFFFF) if self.space.is_code(a)), offset
+        )
+
+    def _far(self, lane: Lane, offset: int, insn: Insn, owner: int, now: Processor) -> None:
+        """A far jump, or a far return or iret to a pointer that the path pushed."""
+        if insn.opcode == _FAR_JUMP:
+            self._switch(lane, offset, now, insn.imm2, insn.imm, owner)
+            return
+        state, _ = self.state(lane, offset, 24)
+        if len(state.stack) >= 2 and state.stack[-1].known is not None:
+            selector = state.stack[-2].known
+            self._switch(lane, offset, now, selector, state.stack[-1].const, owner)
+        else:
+            self.x.returns(owner)
+
+    def _switch(
+        self, lane: Lane, offset: int, now: Processor, selector: int | None, to: int, owner: int
+    ) -> None:
+        """A far transfer to a known pointer, perhaps into another mode."""
+        self.x.returns(owner)
+        found = modes.far_target(self.space, lane, now, selector, to)
+        address = lane.base + offset
+        if found is None:
+            self.knowledge.problem(
+                address, lane.bits, ProblemKind.UNKNOWN_MODE, f"the size of the code at {to:#x} is not known"
+            )
+            return
+        target, bits = found
+        self.x.work.append((target, bits, Via.ENTRY, address, key_of(target, bits), now))
+
+    def _indirect(self, lane: Lane, offset: int, insn: Insn, owner: int, now: Processor) -> None:
+        """jmp through a register or memory: a constant, a jump table, or unresolved."""
+        state, path = self.state(lane, offset, 64)
+        at = lane.base + offset
+        if insn.reg == 5:
+            self._far_memory(lane, offset, insn, state, owner, now)
+            return
+        size = insn.operand_size >> 3 if lane.bits != 64 else 8
+        if insn.is_memory:
+            value = state.load(state.address(insn, at), size)
+        else:
+            value = state.register(insn.rm | (insn.rex & 1) << 3, size)
+        targets = resolve(self.space, self.knowledge, lane, at, value, state)
+        self._follow_targets(lane, offset, targets, owner, now)
+
+    def _follow_targets(self, lane: Lane, offset: int, targets: Targets, owner: int, now: Processor) -> None:
+        if not targets.addresses:
+            self.x.returns(owner)
+            if not targets.leaves:
+                self.knowledge.problem(
+                    lane.base + offset,
+                    lane.bits,
+                    ProblemKind.UNRESOLVED_JUMP,
+                    "where it jumps to is not known",
+                )
+            return
+        via = Via.JUMP if len(targets.addresses) == 1 and targets.table is None else Via.TABLE
+        if targets.table is not None:
+            self.knowledge.jump_tables[targets.table.address] = targets.table
+        for address in reversed(targets.addresses):
+            self._go(lane, address, via, offset, owner, now)
+        if targets.table is not None and self.space.is_code(targets.table.address):
+            if self.space.add_data(targets.table.address, targets.table.end):
+                self.x.dirty = True
+
+    def _far_memory(
+        self, lane: Lane, offset: int, insn: Insn, state: State, owner: int, now: Processor
+    ) -> None:
+        """jmp m16:16, m16:32: the pointer may be in the file."""
+        address = state.address(insn, lane.base + offset).known
+        size = 2 if insn.operand_size == 16 else 4
+        for place in () if address is None else (address, self._near(lane, address)):
+            pointer, selector = self.space.read(place, size), self.space.read(place + size, 2)
+            if pointer is not None and selector is not None:
+                self._switch(lane, offset, now, selector, pointer, owner)
+                return
+        self.x.returns(owner)
+        self.knowledge.problem(
+            lane.base + offset, lane.bits, ProblemKind.UNRESOLVED_JUMP, "where it jumps to is not known"
+        )
