@@ -32,16 +32,32 @@ class _Progress:
             sys.stderr.flush()
 
 
-@click.command("bench", short_help="Measure patched code against the bare engine.")
+@click.group("bench", short_help="Measure patched code, or what audits find.", invoke_without_command=True)
+@click.pass_context
 @click.option("--list", "wants_list", is_flag=True, help="List the workloads and figures and what each is.")
-@click.option("--only", "names", multiple=True, metavar="NAME", help="Only this workload or figure; repeatable.")
-@click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="Rounds; medians are shown.")
-@click.option("--count", type=click.IntRange(min=1), help="Iterations of each loop; as many as take 50 ms unless told.")
+@click.option(
+    "--only", "names", multiple=True, metavar="NAME", help="Only this workload or figure; repeatable."
+)
+@click.option(
+    "--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="Rounds; medians are shown."
+)
+@click.option(
+    "--count", type=click.IntRange(min=1), help="Iterations of each loop; as many as take 50 ms unless told."
+)
 @click.option("--json", "json_form", is_flag=True, help="As JSON; times in nanoseconds.")
-def command(wants_list: bool, names: tuple[str, ...], rounds: int, count: int | None, json_form: bool) -> int:
+def command(
+    context: click.Context,
+    wants_list: bool,
+    names: tuple[str, ...],
+    rounds: int,
+    count: int | None,
+    json_form: bool,
+) -> int:
     """Run small guests natively (ring 0 of the bare engine), patched under both policies and, where they
     compute only, in a plain Unicorn script; show the time of one iteration, its ratio to native, and the targets.
     """
+    if context.invoked_subcommand is not None:
+        return 0
     from vmm.bench.plan import UnknownName, carry_out, listing, plan
     from vmm.bench.report import as_json, write
     from vmm.bench.session import Choices
@@ -60,4 +76,42 @@ def command(wants_list: bool, names: tuple[str, ...], rounds: int, count: int | 
         click.echo(as_json(report), nl=False)
     else:
         write(report, sys.stdout, colour=wants_colour(sys.stdout))
+    return 0
+
+
+@command.command("audit", short_help="Precision and recall of audits, and their speed.")
+@click.option(
+    "--only", "names", multiple=True, metavar="GLOB", help="Only these sources (a/*, b/switch); repeatable."
+)
+@click.option("--subject", "subjects", multiple=True, metavar="NAME", help="Only this subject; repeatable.")
+@click.option("--held-out", is_flag=True, help="The sources kept back while the audit was written.")
+@click.option(
+    "--keep", type=click.Path(file_okay=False), help="Write every file and its truth into this folder."
+)
+@click.option(
+    "-v", "--verbose", count=True, help="Also the worst files and their errors; twice: all of them."
+)
+@click.option("--list", "wants_list", is_flag=True, help="List the sources and what each class is.")
+@click.option("--json", "json_form", is_flag=True, help="As JSON: counts and file offsets.")
+def audit(
+    names: tuple[str, ...],
+    subjects: tuple[str, ...],
+    held_out: bool,
+    keep: str | None,
+    verbose: int,
+    wants_list: bool,
+    json_form: bool,
+) -> int:
+    """Assemble the corpora, whose every byte the assembler labels, and hold against that what the audit finds, what a
+    linear sweep finds and what `objdump -d` shows: precision and recall for each class of sources.
+    """
+    from vmm.bench.audit.session import Choices, listing, run
+
+    if wants_list:
+        click.echo(listing(), nl=False)
+        return 0
+    progress = _Progress()
+    text = run(Choices(names, subjects, held_out, keep, verbose, json_form), progress.tell)
+    progress.end()
+    click.echo(text, nl=False)
     return 0
