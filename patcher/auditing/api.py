@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from patcher.auditing.auditor import mapped, programs
 from patcher.auditing.findings import Findings
-from patcher.auditing.many import Runner, audit_many, in_order
+from patcher.auditing.many import Runner, audit_many, in_order, tasks_of
 from patcher.auditing.model import AuditReport, Coverage, ScanResult
 from patcher.auditing.options import AuditOptions, Raw
 from patcher.binary.model import Binary
@@ -62,4 +62,4 @@ def audit(
     each file; only with `hard_limits` they also end what is stuck, by a signal and the process's own limits.
     """
     paths = [path] if isinstance(path, str | os.PathLike) else list(path)
-    return audit_many([os.fspath(one) for one in paths], options, runner)
+    return audit_many(tasks_of(os.fspath(one) for one in paths), options, runner)

@@ -45,14 +45,14 @@ def in_order(work: Work, tasks: Iterable[Task]) -> Iterator[Outcome]:
 
 
 def audit_many(
-    paths: Iterable[str],
+    tasks: Iterable[Task],
     options: AuditOptions,
     runner: Runner = in_order,
     tell: Callable[[Outcome], object] = lambda outcome: None,
 ) -> AuditReport:
-    """Audit files and folders; files of the report are in the order of their paths. `tell` hears of every file."""
+    """Audit what `tasks_of` gives; the report's files are in the order of their paths. `tell` hears of every file."""
     outcomes = []
-    for outcome in runner(partial(audit_task, options=options), tasks_of(paths)):
+    for outcome in runner(partial(audit_task, options=options), tasks):
         tell(outcome)
         outcomes.append(outcome)
     return report_of(outcomes)

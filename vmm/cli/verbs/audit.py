@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`patchvisor audit`: where a binary would break out of, see through or misbehave under a monitor."""
+
+import sys
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from vmm.cli.audit_options import (
+    AuditChoices,
+    audit_options,
+    baseline,
+    ignores,
+    level,
+    with_options,
+)
+from vmm.cli.audit_progress import AuditProgress
+
+if TYPE_CHECKING:
+    from patcher.auditing.ignore import Ignore
+    from patcher.auditing.level import Level
+    from patcher.auditing.model import AuditReport
+
+FOUND, UNREADABLE = 1, 3
+
+
+@click.command("audit", short_help="Find what breaks under a monitor.")
+@with_options
+def command(**chosen: object) -> int:
+    """Find the instructions in programs, kernels, firmware and archives of them that are sensitive but not
+    privileged (Popek and Goldberg), say what goes wrong where each runs, how it is closed, and whether the whole
+    can be virtualized. `patchvisor explain RULE` explains a finding's rule.
+
+    The status is 0 when nothing reaches --fail-on, 1 when something does, 2 for a wrong command line, 3 when some
+    file could not be read.
+    """
+    choices = AuditChoices(**chosen)  # type: ignore[arg-type]
+    options, fail_on = audit_options(choices), level(choices)
+    known, ignored = baseline(choices), ignores(choices)
+    with ExitStack() as opened:
+        stream = _stream(choices.output, opened)
+        from patcher.auditing.many import audit_many, tasks_of
+
+        tasks = list(tasks_of(choices.paths))
+        with AuditProgress(len(tasks)) as progress:
+            report = audit_many(tasks, options, tell=lambda outcome: progress.tell(outcome.path))
+        report = _reduced(report, known, ignored)
+        _write(report, choices, stream)
+    return _status(report, fail_on)
+
+
+def _stream(path: str | None, opened: ExitStack) -> TextIO:
+    """Where the report goes; a file is opened before anything is read."""
+    if path is None or path == "-":
+        return sys.stdout
+    try:
+        return opened.enter_context(open(path, "w", encoding="utf-8", newline=""))
+    except OSError as error:
+        raise click.UsageError(f"-o {path}: {error.strerror}") from None
+
+
+def _reduced(
+    report: "AuditReport", known: "AuditReport | None", ignored: "tuple[Ignore, ...]"
+) -> "AuditReport":
+    """The report without what is ignored and what an earlier one has."""
+    from dataclasses import replace
+
+    files = report.files
+    if ignored:
+        from patcher.auditing.ignore import without_ignored
+
+        files = tuple(without_ignored(file, ignored) for file in files)
+    if known is not None:
+        from patcher.auditing.baseline import Baseline
+
+        files = tuple(map(Baseline.of(known).only_new, files))
+    return replace(report, files=files)
+
+
+def _write(report: "AuditReport", choices: AuditChoices, stream: TextIO) -> None:
+    import shutil
+
+    from patcher.report.form import Options, forms
+    from vmm.cli.outcome import wants_colour
+
+    width = shutil.get_terminal_size((100, 24)).columns
+    shown = Options(verbose=choices.verbose, width=width, colour=wants_colour(stream))
+    for piece in forms()[choices.form].render(report, shown):
+        stream.write(piece)
+    stream.flush()
+
+
+def _status(report: "AuditReport", fail_on: "Level") -> int:
+    """3 before 1: what is incomplete is no answer."""
+    from patcher.auditing.baseline import all_findings
+
+    if report.unreadable:
+        return UNREADABLE
+    return FOUND if any(map(fail_on.reaches, all_findings(report.files))) else 0
