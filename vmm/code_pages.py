@@ -14,6 +14,7 @@ from patcher.catalogue.invalid import DISPUTED, HIDING
 from patcher.check import Refuses, Verdict, check, check_tail, hides
 from patcher.inherit import inherit
 from patcher.patch import Patch, PatchState, Tactic
+from patcher.patch_map import PatchMap
 from patcher.scan import MAX_LENGTH, PageScan
 from patcher.tactic import Closing, closer
 from vmm.action import Action
@@ -84,17 +85,25 @@ class CodePages:
         self.forget = forget
         self.used = 0
         self.pages: dict[tuple[int, View], CodePage] = {}
-        self.retired: dict[tuple[int, View], CodePage] = {}  # dropped, but what is known of them may still be true
-        self.fetched: dict[int, Fetched] = {}  # linear page (| 1 << 20 in ring 3) -> page, since the last flush
+        self.retired: dict[
+            tuple[int, View], CodePage
+        ] = {}  # dropped, but what is known of them may still be true
+        self.fetched: dict[
+            int, Fetched
+        ] = {}  # linear page (| 1 << 20 in ring 3) -> page, since the last flush
         self.writable: set[int] = set()  # guest-physical pages that the engine may hold as writable
         self.answered: set[int] = set()  # linear pages that it may read or write, since the last flush
         self.running: dict[int, Fetched] = {}  # what was fetched around EIP before the last flush
         self.where: Callable[[], int] = lambda: 0  # the linear page of EIP
         self.refuses: Refuses = lambda code: False
         self.lost = False  # a block could not be checked: all translations must go before the engine goes on
-        self.alone: tuple[int, int] | None = None  # linear address and size of the instruction that runs alone
+        self.alone: tuple[int, int] | None = (
+            None  # linear address and size of the instruction that runs alone
+        )
         self._uncovered: list[tuple[CodePage, Patch]] = []
+        self.known: PatchMap | None = None  # what earlier runs found; grows with what this one finds
         self.scanned = self.checked = self.vetoed = self.dropped = 0
+        self.laid = 0  # of the scanned pages, those that `known` knew
         self.weight = 0  # patches of all pages
         self.watched: dict[int, list[CodePage]] = {}  # guest-physical page -> its code pages
         memory.watched, memory.on_write = self.watched, self.drop
@@ -115,11 +124,15 @@ class CodePages:
             # a site that had a stub counts anew: else it would trap for ever, past the counts at which it is promoted
             stubs = {at for at, patch in old.scan.patches.items() if patch.tactic is Tactic.STUB}
             anew = inherit(page.scan, old.scan)
-            page.actions.update((at, a) for at, a in old.actions.items() if at not in anew and at not in stubs)
+            page.actions.update(
+                (at, a) for at, a in old.actions.items() if at not in anew and at not in stubs
+            )
         page.scan.pin()
         self.pages[ppn, view] = page
         self.watched.setdefault(ppn, []).append(page)
         self.scanned += 1
+        if old is None and self.known and view.closing and self.known.lay(page.scan, view.closing):
+            self.laid += 1
         return page
 
     def take_frame(self) -> tuple[int, memoryview]:
@@ -132,6 +145,7 @@ class CodePages:
     def drop(self, ppn: int) -> None:
         """The page's content changes: no code page of it survives."""
         for page in self.watched.pop(ppn, ()):
+            self._learn(page)
             self.retired[page.ppn, page.view] = self.pages.pop((page.ppn, page.view))
             self.weight -= page.weight
             self.dropped += 1
@@ -139,8 +153,18 @@ class CodePages:
             del self.retired[next(iter(self.retired))]
         self.forget()
 
+    def learn(self) -> None:
+        """Add what is known of all pages to `known`."""
+        for page in self.pages.values():
+            self._learn(page)
+
+    def _learn(self, page: CodePage) -> None:
+        if self.known is not None and page.view.closing:
+            self.known.learn(page.scan, page.view.closing)
+
     def recycle(self) -> None:
         """Start over with all frames; the caller has thrown away every translation."""
+        self.learn()
         self.pages.clear()
         self.retired.clear()
         self.watched.clear()
