@@ -63,7 +63,10 @@ class State:
         if insn.base is not None:
             value = value.plus(self.regs[insn.base], mask)
         if insn.index is not None:
-            value = value.plus(self.regs[insn.index].times(insn.scale, mask), mask)
+            index = self.regs[insn.index]
+            if insn.scale > 1 and (len(index.terms) != 1 or index.const):
+                index = unknown_value(Unknown(Kind.INDEX, of=index))
+            value = value.plus(index.times(insn.scale, mask), mask)
         return value
 
     def load(self, address: Value, size: int, signed: bool = False) -> Value:

@@ -13,7 +13,7 @@ from patcher.follow.edges import WEAK, Edge, Via, key_of
 from patcher.follow.knowledge import Knowledge
 from patcher.follow.model import Budget, ProblemKind
 from patcher.follow.modes import START, Processor
-from patcher.follow.paths import is_event, path_to, weak_point
+from patcher.follow.paths import is_event, weak_point
 from patcher.follow.runs import steps, undo, walk_run
 from patcher.follow.space import DEAD, MARKS, Lane, Space
 from patcher.follow.transfers import Transfers
@@ -133,9 +133,8 @@ class Explorer:
                 return offset + length if not kind & SENSITIVE else None, now
             elif kind & STOP and not kind & END:
                 self.transfers.stop(lane, item, owner, now)
-            elif kind & END:
-                if offset < size and lengths[offset] < MARKS:
-                    self.join(owner, base + offset, bits)
+            elif kind & END and offset < size and lengths[offset] < MARKS:
+                self.join(owner, base + offset, bits)
         return None, now
 
     def target(self, lane: Lane, item: Item) -> int:
@@ -259,7 +258,3 @@ class Explorer:
                 self.returning.add(owner)
                 self.work.extend(self.waiting.pop(owner, ()))
                 found.extend(self.depends.pop(owner, ()))
-
-    def path(self, lane: Lane, offset: int, limit: int = 48) -> list[tuple[int, object, bool]]:
-        """The instructions before one, on a path that was followed."""
-        return path_to(self.space, self.parents, lane.base + offset, lane.bits, limit)  # type: ignore[return-value]

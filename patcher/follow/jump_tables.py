@@ -28,6 +28,14 @@ class Targets:
     addresses: tuple[int, ...] = ()
     table: JumpTable | None = None
     leaves: bool = False
+    bounded: bool = False
+    """A comparison told the table's size, or there is no table to be measured."""
+
+    def better(self, other: "Targets") -> bool:
+        """Does it tell more than what a shorter path told?"""
+        return (self.bounded, self.table is not None, bool(self.addresses), self.leaves) > (
+            other.bounded, other.table is not None, bool(other.addresses), other.leaves,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +56,7 @@ def resolve(space: Space, knowledge: Knowledge, lane: Lane, at: int, value: Valu
         return _constant(space, lane, value.known)
     entry, rest = _split(value)
     if entry is None or entry.of is None:
-        return Targets()
+        return _ladder(space, value)
     if not entry.of.terms:
         return _cell(space, entry.of.const, rest, state)
     slot = _imported(space, knowledge, entry)
@@ -65,13 +73,23 @@ def _constant(space: Space, lane: Lane, target: int) -> Targets:
     return Targets()
 
 
+def _ladder(space: Space, value: Value) -> Targets:
+    """A jump into code at base + step * index, as in unrolled copies: its first rung leads to all others."""
+    if len(value.terms) != 1 or value.terms[0][1] < 4 or not space.is_code(value.const):
+        return Targets()
+    unknown, factor = value.terms[0]
+    count = unknown.number + 1 if unknown.kind is Kind.MASKED and unknown.number < 256 else 1
+    rungs = (value.const + factor * number for number in range(count))
+    return Targets(tuple(rung for rung in rungs if space.is_code(rung)))
+
+
 def _split(value: Value) -> tuple[Unknown | None, Value]:
-    """The loaded unknown of a sum, and the rest."""
-    for unknown, factor in value.terms:
-        if unknown.kind is Kind.LOADED and factor == 1:
-            rest = tuple(term for term in value.terms if term[0] is not unknown)
-            return unknown, Value(value.const, rest)
-    return None, value
+    """The loaded unknown of a sum, and the rest. Of two, the one whose address the other is part of."""
+    loaded = [u for u, factor in value.terms if u.kind is Kind.LOADED and factor == 1 and u.of is not None]
+    if not loaded:
+        return None, value
+    unknown = max(loaded, key=lambda u: len(u.of.terms) if u.of is not None else 0)
+    return unknown, Value(value.const, tuple(term for term in value.terms if term[0] != unknown))
 
 
 def _cell(space: Space, address: int, rest: Value, state: State) -> Targets:
@@ -81,7 +99,7 @@ def _cell(space: Space, address: int, rest: Value, state: State) -> Targets:
     target = space.read(address, state.natural)
     if target is not None and space.is_code(target) and space.is_constant(address):
         return Targets((target,))
-    return Targets(leaves=space.section_index(address) >= 0)
+    return Targets(leaves=space.section_index(address) >= 0, bounded=True)
 
 
 def _imported(space: Space, knowledge: Knowledge, entry: Unknown) -> int | None:
@@ -123,7 +141,7 @@ def _bounded(
     for value, limit in state.bounds.items():
         if len(value.terms) == 1 and value.terms[0][0] == index and value.terms[0][1] == 1:
             start, count = base.const - stride * value.const & mask, limit
-        elif value.terms and value.terms[0][1] == 1 and _same_low(value, index):
+        elif _is_about(value, index):
             count = limit
     if count is None and stride == 1:  # an index that was scaled on its own
         stride = entry.size
@@ -132,12 +150,16 @@ def _bounded(
     return _Shape(start, stride, entry.size, entry.signed, plus, count)
 
 
-def _same_low(value: Value, index: Unknown) -> bool:
-    """Is the bound on the low byte of the index, or on what the index was extended from?"""
+def _is_about(value: Value, index: Unknown) -> bool:
+    """Is a bound on `value` one on the index, on its low byte, or on what the index was extended from?"""
+    if index.kind in (Kind.LOW, Kind.INDEX) and index.of == value:
+        return True
+    if not value.terms or value.terms[0][1] != 1:
+        return False
     unknown = value.terms[0][0]
-    if unknown.kind is Kind.LOW and unknown.of is not None and unknown.of.terms:
-        return unknown.of.terms[0][0] == index
-    return index.kind is Kind.LOW and index.of == value
+    if unknown.kind is not Kind.LOW or unknown.of is None or not unknown.of.terms:
+        return False
+    return unknown.of.terms[0][0] == index
 
 
 def _own_limit(space: Space, state: State, index: Unknown) -> int | None:
@@ -168,7 +190,7 @@ def _read(space: Space, lane: Lane, at: int, shape: _Shape) -> Targets:
         found = _entries(space, lane, shape, base)
         if found:
             end = base + shape.stride * (len(found) - 1) + shape.size
-            return Targets(tuple(dict.fromkeys(found)), JumpTable(base, end, at))
+            return Targets(tuple(dict.fromkeys(found)), JumpTable(base, end, at), bounded=shape.count is not None)
     return Targets()
 
 

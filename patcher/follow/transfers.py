@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from patcher.follow.explorer import Explorer
 
 _FAR_JUMP, _FAR_CALL, _IRET, _INT3, _UD2 = 0xEA, 0x9A, 0xCF, 0xCC, 0x0B0F
+_PATHS = (8, 20, 64)
+"""How far to look back for what an indirect jump uses. A longer path knows more, but may know an index too well."""
 _RETURNS = frozenset((0xC2, 0xC3, 0xCA, 0xCB, 0xCF))
 _STACK_WRITERS = frozenset(
     (0x68, 0x6A, 0xFF, 0xC7, 0x89, 0x87, 0x81, 0x83, 0x01, 0x29, 0x31, *range(0x50, 0x58))
@@ -58,7 +60,7 @@ class Transfers:
         near = (target + 0x10000, target - 0x10000)
         return next((address for address in near if lane.base <= address < lane.end), target)
 
-    def state(self, lane: Lane, offset: int, limit: int = 48) -> tuple[State, list[Step]]:
+    def state(self, lane: Lane, offset: int, limit: int) -> tuple[State, list[Step]]:
         """What is known before the instruction at an offset, and the path that tells."""
         path = path_to(self.space, self.x.parents, lane.base + offset, lane.bits, limit)
         return evaluate(path, lane.bits, self._constant), path
@@ -213,18 +215,27 @@ class Transfers:
 
     def _indirect(self, lane: Lane, offset: int, insn: Insn, owner: int, now: Processor) -> None:
         """jmp through a register or memory: a constant, a jump table, or unresolved."""
-        state, path = self.state(lane, offset, 64)
-        at = lane.base + offset
         if insn.reg == 5:
-            self._far_memory(lane, offset, insn, state, owner, now)
+            self._far_memory(lane, offset, insn, self.state(lane, offset, 24)[0], owner, now)
             return
+        best = Targets()
+        for limit in _PATHS:
+            found = self._targets(lane, offset, insn, limit)
+            if found.better(best):
+                best = found
+            if best.bounded:
+                break
+        self._follow_targets(lane, offset, best, owner, now)
+
+    def _targets(self, lane: Lane, offset: int, insn: Insn, limit: int) -> Targets:
+        """What a path of so many instructions tells of the target of an indirect jump."""
+        at, state = lane.base + offset, self.state(lane, offset, limit)[0]
         size = insn.operand_size >> 3 if lane.bits != 64 else 8
         if insn.is_memory:
             value = state.load(state.address(insn, at), size)
         else:
             value = state.register(insn.rm | (insn.rex & 1) << 3, size)
-        targets = resolve(self.space, self.knowledge, lane, at, value, state)
-        self._follow_targets(lane, offset, targets, owner, now)
+        return resolve(self.space, self.knowledge, lane, at, value, state)
 
     def _follow_targets(self, lane: Lane, offset: int, targets: Targets, owner: int, now: Processor) -> None:
         if not targets.addresses:
@@ -242,9 +253,9 @@ class Transfers:
             self.knowledge.jump_tables[targets.table.address] = targets.table
         for address in reversed(targets.addresses):
             self._go(lane, address, via, offset, owner, now)
-        if targets.table is not None and self.space.is_code(targets.table.address):
-            if self.space.add_data(targets.table.address, targets.table.end):
-                self.x.dirty = True
+        table = targets.table
+        if table is not None and self.space.is_code(table.address):
+            self.x.dirty |= self.space.add_data(table.address, table.end)
 
     def _far_memory(
         self, lane: Lane, offset: int, insn: Insn, state: State, owner: int, now: Processor

@@ -15,6 +15,7 @@ class Kind(Enum):
     LOADED = "what memory holds at an address"
     LOW = "the low bytes of a value, zero-extended"
     MASKED = "a value under a mask"
+    INDEX = "a scaled index, also when the path knows its value"
 
 
 @dataclass(frozen=True, slots=True)
