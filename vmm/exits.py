@@ -14,7 +14,7 @@ from patcher.check import Verdict
 from patcher.patch import PatchState
 from patcher.tactic import Closing
 from patcher.x86.decode import MAX_LENGTH, Truncated, decode, too_long
-from patcher.x86.exceptions import BP, DB, GP, UD, WITH_ERROR_CODE, GuestFault
+from patcher.x86.exceptions import BP, DB, GP, NM, UD, WITH_ERROR_CODE, GuestFault
 from patcher.x86.insn import Insn
 from vmm.action import Action
 from vmm.code_pages import PAGE, CodePage, CodePages, Fetched
@@ -61,6 +61,7 @@ class Exits:
         self.work = False  # something besides an interrupt or a halt waits for the run loop
         self.attention: Callable[[], None] = lambda: None
         self.step_alone: Callable[[], None] = lambda: None
+        self.not_available: Callable[[], bool] = lambda: False  # #NM: True when it was not the guest's own
         self.on_step: Callable[[], bool] | None = None  # set while one instruction is being stepped
         self.reasons: Counter[str] = Counter()
         self.faults: Counter[int] = Counter()
@@ -285,6 +286,8 @@ class Exits:
                 self._step_over_stub()
             else:
                 self._single_step()
+            return
+        if vector == NM and self.not_available():
             return
         if self.on_step is not None:
             self.on_step()

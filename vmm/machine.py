@@ -35,6 +35,7 @@ from vmm.engine.unicorn_engine import OPEN_BUS, Callbacks, UnicornEngine
 from vmm.errors import VmmError
 from vmm.exits import Exits
 from vmm.fills import Fills
+from vmm.floats import Floats
 from vmm.guest_view import LinearMemory, Registers
 from vmm.limits import Limits
 from vmm.memory import MIB, PAGE, GuestMemory
@@ -157,6 +158,7 @@ class Machine:
         )
         self._code = code = CodePages(memory, memoryview(engine.frames), lambda: vcpu.tlb.mode_changed())
         vcpu.tlb = Translations(engine, code, mmu)
+        vcpu.coprocessor = self.pc.fpu_error
         code.where = lambda: (engine.area.eip + engine.area.words[engine.area.cs_base_word] & 0xFFFF_FFFF) >> 12
         code.refuses = opinion = SecondOpinion(engine.area, cpu)
         self._open.callback(opinion.close)
@@ -164,6 +166,7 @@ class Machine:
         self._fills = fills = (NativeFills if native else Fills)(vcpu, mmu, code, self.policy, stubs)
         promoted = None if isinstance(self.clock, CountedClock) else stubs  # a stub's instructions would be counted
         self._exits = exits = (NativeExits if native else Exits)(engine, vcpu, code, self.pc.pics, promoted)
+        exits.not_available = Floats(vcpu, exits).take
         self._listen(exit_map)
         callbacks = Callbacks(
             interrupt=_hot(exits, "interrupt", lambda _handle, vector, _data: exits.interrupt(vector)),

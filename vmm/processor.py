@@ -10,6 +10,7 @@ from typing import Protocol
 from patcher.x86.insn import Insn
 from patcher.x86.segment import Segment, TableRegister
 from vmm.cpu_model import CpuModel
+from vmm.engine.float_area import FloatArea
 
 
 class PhysicalMemory(Protocol):
@@ -56,6 +57,16 @@ class Ports(Protocol):
 
     def write(self, port: int, size: int, value: int) -> None:
         """Write 1, 2 or 4 bytes."""
+
+
+class Coprocessor(Protocol):
+    """Where an x87 error goes while CR0.NE is clear."""
+
+    def error(self) -> bool:
+        """The processor met an unmasked error (FERR). Does it go on in spite of it (IGNNE)?"""
+
+    def error_gone(self) -> None:
+        """No unmasked error waits any more."""
 
 
 class Translations(Protocol):
@@ -111,6 +122,13 @@ class Processor(Protocol):
     def bus(self) -> Ports: ...
 
     @property
+    def floats(self) -> FloatArea:
+        """The x87, MMX and SSE registers."""
+
+    @property
+    def coprocessor(self) -> Coprocessor: ...
+
+    @property
     def tlb(self) -> Translations: ...
 
     @property
@@ -130,6 +148,9 @@ class Processor(Protocol):
 
     def mode_changed(self) -> None:
         """Take notice of a change of CR0, CR4 or EFER."""
+
+    def floats_changed(self) -> None:
+        """Take notice of a change of what x87 or SSE mask, or of a waiting error."""
 
     def segment(self, index: int) -> Segment:
         """ES CS SS DS FS GS LDTR TR (0..7) with its hidden part."""

@@ -17,6 +17,7 @@ from vmm.cpu_model import CpuModel
 from vmm.engine.state_area import ARITHMETIC, DF, LDTR, StateArea
 from vmm.engine.state_layout import CC_OP_EFLAGS
 from vmm.mmu import Mmu
+from vmm.processor import Coprocessor
 
 IF, IOPL, TF, RF = 0x200, 0x3000, 0x100, 0x10000
 CR0_AM = 1 << 18
@@ -49,6 +50,8 @@ class Vcpu:
         self.model = model
         self.clock = clock
         self.fast = fast  # cli and sti may act on the real interrupt flag
+        self.floats = area.floats
+        self.coprocessor: Coprocessor = _NoCoprocessor()
         self._words = area.words
         self._eip_word, self._eflags_word = area.eip_word, area.layout.eflags // 4
         self._cc_op, self._cc_src, self._df = (area.layout.cc_op // 4, area.layout.cc_src // 4, area.layout.df // 4)
@@ -202,13 +205,30 @@ class Vcpu:
 
     def mode_changed(self) -> None:
         """CR0, CR4 or EFER changed: tell the engine's FPU, the page walk and the translations."""
-        self.area.set_fpu_mode(self.cr0, self.cr4)
+        self.area.set_fpu_mode(self.cr0, self.cr4, bool(self.floats.unmasked))
         self.mem.set_mode(self.cr0, self.cr3, self.cr4, self.efer)
         self.tlb.flush()
+
+    def floats_changed(self) -> None:
+        """What x87 or SSE mask has changed, or whether an error waits: as long as they do not mask all, every operation
+        comes to us.
+        """
+        self.area.set_fpu_mode(self.cr0, self.cr4, bool(self.floats.unmasked))
+        if not self.floats.pending:
+            self.coprocessor.error_gone()
 
     def tsc(self) -> int:
         """The time-stamp counter: one count a nanosecond of virtual time, plus what the guest wrote to it."""
         return (self.clock.now() + self.msrs.get(0x10, 0)) & 0xFFFF_FFFF_FFFF_FFFF
+
+
+class _NoCoprocessor:
+    """Before the devices are wired, and in tests."""
+
+    def error(self) -> bool:
+        return True
+
+    def error_gone(self) -> None: ...
 
 
 class _NoTlb:

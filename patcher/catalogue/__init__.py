@@ -11,12 +11,12 @@ from typing import Final
 
 from patcher.catalogue.index import REGISTER_FORM, build_cells, pick
 from patcher.catalogue.invalid import LOCKED, VEX
-from patcher.catalogue.row import Form, Key, RobinIrvine, Runs, SensitiveInsn, Sensitivity
+from patcher.catalogue.row import Form, Key, Origin, RobinIrvine, Runs, SensitiveInsn, Sensitivity
 from patcher.x86.insn import VEX_MAP, Insn
 from patcher.x86.opcodes import LOCKABLE
 
 __all__ = [
-    "CATALOGUE", "Form", "Key", "RobinIrvine", "Runs", "SensitiveInsn", "Sensitivity",
+    "CATALOGUE", "Form", "Key", "Origin", "RobinIrvine", "Runs", "SensitiveInsn", "Sensitivity",
     "classify", "is_lockable",
 ]  # fmt: skip
 

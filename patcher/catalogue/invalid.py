@@ -13,6 +13,7 @@ from patcher.catalogue.row import (
     NO_PREFIX,
     Form,
     Key,
+    Origin,
     Runs,
     SensitiveInsn,
     Sensitivity,
@@ -28,6 +29,7 @@ _row = partial(
     is_hole=True,
     breaks="It runs where the processor answers with #UD.",
     control_flow=True,
+    origin=Origin.UNDEFINED,
 )
 _REPEATS = (0xF2, 0xF3)
 _EVERY_PREFIX = (0x66, 0xF2, 0xF3)
@@ -40,7 +42,11 @@ LOCKED = _row(name="lock", key=_NOWHERE, manual=sdm("LOCK"))
 """A lock prefix on an instruction that cannot be locked."""
 
 VEX = _row(
-    name="vex", key=Key(0, 0xC5, form=Form.REGISTER), manual="SDM vol. 2A, section 2.3", modes=LEGACY_MODES
+    name="vex",
+    key=Key(0, 0xC5, form=Form.REGISTER),
+    manual="SDM vol. 2A, section 2.3",
+    modes=LEGACY_MODES,
+    origin=Origin.ENGINE,
 )
 """A VEX or EVEX encoding on a processor without AVX; the engine ignores the prefix and runs what follows."""
 
@@ -62,6 +68,7 @@ DISPUTED = _row(
     effect="disputed",
     breaks="The engine sees another instruction here, so it cannot run this one.",
     manual="SDM vol. 2A, section 2.1",
+    origin=Origin.ENGINE,
 )
 """An instruction whose end is not where the engine put it; it is told at run time, by the check of a block."""
 
@@ -73,6 +80,7 @@ HIDING = _row(
     breaks="Its bytes hold a sequence that kills the engine, so it is shown only while it runs alone.",
     manual="SDM vol. 2A, LOCK",
     control_flow=False,
+    origin=Origin.ENGINE,
 )
 """An instruction with bytes inside that must not be seen by fetches (``patcher.lethal``)."""
 

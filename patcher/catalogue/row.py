@@ -31,6 +31,14 @@ class Sensitivity(Flag):
     BEHAVIOUR = auto()
 
 
+class Origin(Enum):
+    """Why there is a row: an audit of binaries is about the first kind only."""
+
+    ARCHITECTURE = "the manual: sensitive on every processor"
+    UNDEFINED = "the manual: the processor answers with #UD, but the engine may run it"
+    ENGINE = "this engine: it does otherwise than a processor, or has to be kept from trying"
+
+
 class RobinIrvine(Enum):
     """The "17" that run unprivileged on the Pentium although they are sensitive (Robin, Irvine: USENIX 2000).
 
@@ -112,6 +120,7 @@ class SensitiveInsn:
     ``effect`` names the function that does its work on the virtual processor. ``is_hole``: it does not trap
     by itself when deprivileged. ``breaks`` says what goes wrong then. ``modes`` are the code sizes in which
     it exists. ``control_flow``: it ends a block, the next instruction is not always the next to run.
+    ``origin`` tells what any monitor must close from what only this engine wants closed.
     """
 
     name: str
@@ -126,6 +135,7 @@ class SensitiveInsn:
     robin_irvine: RobinIrvine | None = None
     modes: frozenset[int] = EVERY_MODE
     control_flow: bool = False
+    origin: Origin = Origin.ARCHITECTURE
 
     def __str__(self) -> str:
         return f"{self.name} ({self.key})"

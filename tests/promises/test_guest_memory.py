@@ -10,6 +10,7 @@ from vmm.machine import Machine
 
 MIB = 1 << 20
 NOT_THE_SAME = {
+    "fpu": "the bare engine shows no flags of masked exceptions, and its fxsave and fxrstor leave pointers out",
     "gates": "the bare engine does not mark code accessed on a far transfer (SDM vol. 3A, 3.4.5.1)",
     "segments": "the bare engine does not mark code accessed on a far transfer (SDM vol. 3A, 3.4.5.1)",
 }

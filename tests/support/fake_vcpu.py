@@ -5,6 +5,8 @@
 decodes an instruction and runs an effect on it.
 """
 
+from float_bytes import float_area
+
 from patcher.catalogue import classify
 from patcher.x86.decode import decode
 from patcher.x86.exceptions import PF, GuestFault
@@ -117,6 +119,21 @@ class FakeTlb:
         self.flushed.append(linear)
 
 
+class FakeCoprocessor:
+    """Counts errors and what became of them; `ignores` is the IGNNE pin."""
+
+    def __init__(self) -> None:
+        self.errors = self.gone = 0
+        self.ignores = False
+
+    def error(self) -> bool:
+        self.errors += 1
+        return self.ignores
+
+    def error_gone(self) -> None:
+        self.gone += 1
+
+
 class FakeVcpu:
     """The `Processor` interface with nothing behind it."""
 
@@ -128,6 +145,8 @@ class FakeVcpu:
         self.gdtr, self.idtr = TableRegister(0, 0), TableRegister(0, 0)
         self.segments = [Segment(0, 0, 0, 0)] * 8
         self.mem, self.bus, self.tlb = FakeMemory(), FakePorts(), FakeTlb()
+        self.floats, self.coprocessor = float_area(), FakeCoprocessor()
+        self.float_changes = 0
         self.model = MODELS[model] if isinstance(model, str) else model
         self.msrs: dict[int, int] = {}
         self.halted = self.shadow = False
@@ -145,6 +164,9 @@ class FakeVcpu:
 
     def mode_changed(self) -> None:
         self.mode_changes += 1
+
+    def floats_changed(self) -> None:
+        self.float_changes += 1
 
     def segment(self, index: int) -> Segment:
         return self.segments[index]

@@ -22,9 +22,11 @@ class FpuError:
         self.ignore_errors = False
         self._irq.lower()
 
-    def error(self) -> None:
-        """FERR: the processor met an unmasked error with CR0.NE clear."""
-        self._irq.raise_()
+    def error(self) -> bool:
+        """FERR: the processor met an unmasked error with CR0.NE clear. May it go on in spite of it?"""
+        if not self.ignore_errors:
+            self._irq.raise_()
+        return self.ignore_errors
 
     def error_gone(self) -> None:
         """FERR falls: the error was cleared, IGNNE with it."""

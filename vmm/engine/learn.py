@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import unicorn
 from unicorn import x86_const as x86
 
+from vmm.engine.learn_floats import find_floats
 from vmm.engine.state_layout import HF_EM, HF_MP, HF_TS, SEGMENT_BYTES, StateLayout
 from vmm.errors import VmmError
 
@@ -85,7 +86,7 @@ class _Probe:
         pointer, offset = self._find_image()
         start = struct.unpack("<Q", self.read(handle_of(self.uc) + pointer, 8))[0] + offset
         words = (ctypes.c_uint32 * (IMAGE_BYTES // 4)).from_address(start)
-        layout = self._find_fields((ctypes.c_uint32 * FIRST_WORDS).from_address(start), words)
+        layout = self._find_fields(start, (ctypes.c_uint32 * FIRST_WORDS).from_address(start), words)
         counter, fault = self._find_counter(), self._find_fault_address()
         return Learned(layout, pointer, offset, fault, self._find_no_mid_block_stop(), counter)
 
@@ -108,9 +109,9 @@ class _Probe:
         return pointer, offset
 
     def _find_fields(
-        self, words: "ctypes.Array[ctypes.c_uint32]", image: "ctypes.Array[ctypes.c_uint32]"
+        self, start: int, words: "ctypes.Array[ctypes.c_uint32]", image: "ctypes.Array[ctypes.c_uint32]"
     ) -> StateLayout:
-        """`words` is where `image` begins: registers, flags, segments and control registers lie together there."""
+        """`words` is where `image` begins, at `start`: registers, flags, segments and control registers lie there."""
         uc = self.uc
         eip = self._written(words, "EIP", lambda v: uc.reg_write(x86.UC_X86_REG_EIP, v), 0x0BAD_1234, 0x0BAD_4321)
         cr2 = self._written(words, "CR2", lambda v: uc.reg_write(x86.UC_X86_REG_CR2, v), 0x0CAF_1234, 0x0CAF_4321)
@@ -121,7 +122,8 @@ class _Probe:
         # The lazy flags lie between EFLAGS and the summary: dst, src, src2, op, df (verified by `_find_flags`).
         return StateLayout(
             regs=0, eip=eip, eflags=eflags, cc_dst=cc_src - 8, cc_src=cc_src, cc_op=df - 4, df=df, hflags=hflags,
-            segments=gdt - 8 - 8 * SEGMENT_BYTES, cr=cr2 - 16, old_exception=old, error_code=error, size=IMAGE_BYTES,
+            segments=gdt - 8 - 8 * SEGMENT_BYTES, cr=cr2 - 16, old_exception=old, error_code=error,
+            floats=find_floats(uc, start, self._run), size=IMAGE_BYTES,
         )  # fmt: skip
 
     def _written(

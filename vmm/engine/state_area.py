@@ -8,6 +8,7 @@ index; tests put a plain `bytearray` behind it and need no engine at all.
 from collections.abc import Callable
 
 from patcher.x86.segment import Segment
+from vmm.engine.float_area import FloatArea
 from vmm.engine.state_layout import (
     CC_OP_EFLAGS,
     HF_ADDSEG,
@@ -26,7 +27,7 @@ from vmm.engine.state_layout import (
 
 ARITHMETIC = 0x8D5  # OF SF ZF AF PF CF: the flags the engine computes lazily
 DF = 0x400
-CR0_MP_EM_TS = 0xE
+CR0_MP_EM_TS, CR0_EM_TS = 0xE, 0xC
 CR4_OSFXSR = 0x200
 BIG = 0x0040_0000  # the D/B bit in a segment's hidden flags
 ES, CS, SS, DS, FS, GS, LDTR, TR = range(8)
@@ -45,7 +46,7 @@ class StateArea:
     """
 
     __slots__ = (  # noqa: RUF023 (public ones first)
-        "words", "regs", "running", "layout", "computed_flags", "eip_word", "cs_base_word",
+        "words", "regs", "floats", "running", "layout", "computed_flags", "eip_word", "cs_base_word",
         "_eflags", "_cc_src", "_cc_op", "_df", "_hflags", "_segments", "_cr", "_in_flight", "_error_code",
     )  # fmt: skip
 
@@ -53,6 +54,7 @@ class StateArea:
         self.running = False  # True inside the engine's callbacks
         self.words = image.cast("B").cast("I")
         self.layout = layout
+        self.floats = FloatArea(image, layout.floats)
         self.computed_flags = lazy_flags or _no_engine
         first = layout.regs // 4
         self.regs = self.words[first : first + 16 : 2]
@@ -67,6 +69,12 @@ class StateArea:
         self._in_flight = layout.old_exception // 4
         self._error_code = layout.error_code // 4
         self.cs_base_word = self._segments + SEGMENT_BYTES // 4 * CS + 2
+
+    def release(self) -> None:
+        """Let go of the image; the area raises ValueError from now on."""
+        self.regs.release()
+        self.words.release()
+        self.floats.release()
 
     # --- instruction pointer and flags
 
@@ -179,11 +187,16 @@ class StateArea:
         """One of the engine's own control registers, as it stands; nothing follows from it."""
         self.words[self._cr + 2 * number] = value
 
-    def set_fpu_mode(self, cr0: int, cr4: int) -> None:
-        """Give the engine the guest's CR0.MP/EM/TS/NE and CR4.OSFXSR, so that #NM, #MF and #UD are its own."""
+    def set_fpu_mode(self, cr0: int, cr4: int, watch: bool = False) -> None:
+        """Give the engine the guest's CR0.MP/EM/TS/NE and CR4.OSFXSR, so that #NM, #MF and #UD are its own.
+
+        With `watch`, every x87, MMX and SSE instruction raises #NM, as fwait does, unless the guest's own bits decide.
+        """
         w = self.words
         summary = w[self._hflags] & ~(HF_MP | HF_EM | HF_TS | HF_OSFXSR) | HF_PE
         summary |= (cr0 & CR0_MP_EM_TS) << 8
+        if watch and not cr0 & CR0_EM_TS:
+            summary |= HF_MP | HF_TS
         if cr4 & CR4_OSFXSR:
             summary |= HF_OSFXSR
         w[self._hflags] = summary

@@ -8,6 +8,8 @@ that moves a field is noticed rather than misread.
 
 from dataclasses import dataclass
 
+from vmm.engine.float_area import FloatLayout
+
 # Bits of `hflags`, the summary that the engine keeps of its mode (they are part of a translated block's key).
 HF_CPL = 0x3
 HF_INHIBIT_IRQ = 1 << 3
@@ -40,4 +42,5 @@ class StateLayout:
     cr: int  # cr0..cr4, 8 bytes apart
     old_exception: int  # the exception in flight, -1 when none
     error_code: int
+    floats: FloatLayout
     size: int  # bytes of the image that these offsets span

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Unicorn as the physical processor (only this module and its siblings `learn.py` and `stock.py` touch it).
+"""Unicorn as the physical processor (only this module and the siblings that say so in their docstring touch it).
 
 Everything on the hot path is a bare ctypes call or a callback without the binding in between. The four callbacks get
 the engine's raw arguments; whoever installs them must not let an exception out, because ctypes can only print it.
@@ -194,6 +194,7 @@ class UnicornEngine:
             write(x86.UC_X86_REG_FP0 + i, (0, 0))
             write(x86.UC_X86_REG_XMM0 + i, 0)
         write(x86.UC_X86_REG_MXCSR, 0x1F80)
+        self.area.floats.reset()
 
     def msr(self, number: int) -> int:
         """A model-specific register of the engine itself: native runs only."""
@@ -217,8 +218,7 @@ class UnicornEngine:
 
     def close(self) -> None:
         """Free the engine at once. Afterwards the area raises ValueError, and the frames are empty."""
-        self.area.regs.release()
-        self.area.words.release()
+        self.area.release()
         self._uc._Uc__finalizer()
         self._keep.clear()
         with contextlib.suppress(AttributeError, OSError):  # where the host cannot, the collector does it later

@@ -13,6 +13,7 @@ from patcher.catalogue import (
     CATALOGUE,
     Form,
     Key,
+    Origin,
     RobinIrvine,
     Runs,
     SensitiveInsn,
@@ -20,7 +21,7 @@ from patcher.catalogue import (
     classify,
 )
 from patcher.catalogue.index import DuplicateClaim, build_cells
-from patcher.catalogue.invalid import LOCKED, UNDECODABLE, VEX
+from patcher.catalogue.invalid import DISPUTED, HIDING, LOCKED, TOO_LONG, UNDECODABLE, VEX
 from patcher.decoder import disassemble
 from patcher.x86.decode import Flow, decode, flow
 from patcher.x86.insn import Insn
@@ -66,7 +67,7 @@ def decoded(code: bytes, bits: int) -> Insn:
 @pytest.mark.parametrize("row", CATALOGUE, ids=str)
 def test_a_row_is_complete(row: SensitiveInsn) -> None:
     assert row.name
-    assert re.fullmatch(r"[a-z0-9]+( (far|n|sreg|r/m,sreg|sreg,r/m|r,cr|cr,r|r,dr|dr,r))?", row.effect)
+    assert re.fullmatch(r"[a-z0-9]+( (far|n|ax|sreg|r/m,sreg|sreg,r/m|r,cr|cr,r|r,dr|dr,r))?", row.effect)
     assert isinstance(row.runs_at, Runs)
     assert isinstance(row.sensitivity, Sensitivity)
     assert row.sensitivity
@@ -86,7 +87,17 @@ def test_a_row_stands_in_the_file_of_its_family(row: SensitiveInsn) -> None:
 
 @pytest.mark.parametrize("row", CATALOGUE, ids=str)
 def test_what_only_ring_0_or_iopl_may_run_is_no_hole(row: SensitiveInsn) -> None:
-    assert row.is_hole != (row.runs_at in (Runs.CPL0, Runs.IOPL) or row.family == "undocumented")
+    trapped = row.runs_at in (Runs.CPL0, Runs.IOPL) or row.family in ("undocumented", "floats")
+    assert row.is_hole != trapped
+
+
+def test_the_origin_says_what_only_this_engine_wants() -> None:
+    by_family = {row.family: {other.origin for other in CATALOGUE if other.family == row.family} for row in CATALOGUE}
+    assert by_family.pop("invalid") == {Origin.UNDEFINED}
+    assert by_family.pop("floats") == {Origin.ENGINE}
+    assert set.union(*by_family.values()) == {Origin.ARCHITECTURE}
+    assert {LOCKED.origin, UNDECODABLE.origin, TOO_LONG.origin} == {Origin.UNDEFINED}
+    assert {VEX.origin, DISPUTED.origin, HIDING.origin} == {Origin.ENGINE}
 
 
 @pytest.mark.parametrize("row", CATALOGUE, ids=str)
@@ -105,7 +116,7 @@ WRITTEN = {
     "jmp far ptr": "ljmp .*", "jmp far m": r"jmp ptr \[.*", "retf": "retf", "retf n": r"retf \w+",
     "int n": r"int \w+", "mov r,cr": r"mov e.., cr[0234]", "mov cr,r": r"mov cr[0234], e..",
     "mov r,dr": r"mov e.., dr\d", "mov dr,r": r"mov dr\d, e..", "mov r/m,sreg": rf"mov .*, {SREG}",
-    "mov sreg,r/m": rf"mov {SREG}, .*",
+    "mov sreg,r/m": rf"mov {SREG}, .*", "fnstsw ax": "fnstsw ax",
 }  # fmt: skip
 """How a disassembler writes what a row means, where that is not the row's name."""
 
@@ -164,7 +175,7 @@ def test_a_row_is_not_found_in_other_modes(row: SensitiveInsn) -> None:
     "text",
     [
         "90", "89 c8", "8b 04 24", "f6 d0", "f7 c0 00000000", "ff 10", "ff 20", "ff 30", "62 c1", "0f af c1",
-        "0f ae 00", "0f ae e8", "0f c7 08", "0f 0d 00", "f3 90", "c4 00", "0f 1f 00", "66 0f 12 00",
+        "0f ae 38", "0f ae e8", "0f c7 08", "0f 0d 00", "f3 90", "c4 00", "0f 1f 00", "66 0f 12 00",
         "0f 18 00", "f0 0f c7 08", "f0 ff 00", "0f 0b", "63 c0", "c3", "e8 00000000", "d9 c0",
         "0f ba e0 01", "f3 0f d6 c0",
     ],

@@ -25,6 +25,8 @@ from fake_vcpu import (
     instruction,
     world,
 )
+from float_bytes import SIZE as FLOAT_BYTES
+from float_bytes import float_layout
 
 from patcher.x86.exceptions import PF, GuestFault
 from patcher.x86.flags import IF, IOPL, NT
@@ -39,7 +41,7 @@ from vmm.vcpu import Vcpu
 
 LAYOUT = StateLayout(
     regs=0, eip=128, eflags=136, cc_dst=144, cc_src=152, cc_op=160, df=164, hflags=168, segments=176, cr=432,
-    old_exception=480, error_code=484, size=512,
+    old_exception=480, error_code=484, floats=float_layout(512), size=512 + FLOAT_BYTES,
 )  # fmt: skip
 
 
