@@ -192,7 +192,8 @@ class Explorer:
     def _kill(self, lane: Lane, start: int, end: int) -> None:
         """Forget a run from `start` on; nothing is to be followed from there."""
         undo(lane, start, end)
-        lane.lengths[start] = DEAD
+        if start < lane.size:
+            lane.lengths[start] = DEAD
         self.space.add_dead(lane.base + start, lane.bits)
 
     def _blame_start(self, lane: Lane, start: int, end: int) -> bool:
