@@ -5,14 +5,14 @@ import re
 from functools import cache
 from typing import Final
 
-from patcher.catalogue import CATALOGUE, SensitiveInsn
+from patcher.catalogue import CATALOGUE, Origin, SensitiveInsn
 
 _NOT_AUDITED: Final = frozenset({"invalid", "undocumented"})
 
 
 def audited(row: SensitiveInsn) -> bool:
     """Is the row about privileged state? False for rows that only close gaps between engine and processor."""
-    return row.family not in _NOT_AUDITED and row.effect != "ud" and not getattr(row, "engine_only", False)
+    return row.origin is Origin.ARCHITECTURE and row.family not in _NOT_AUDITED and row.effect != "ud"
 
 
 def rule_of(row: SensitiveInsn) -> str:
