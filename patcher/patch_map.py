@@ -43,7 +43,7 @@ _KEY: Final = 16
 
 @dataclass(frozen=True, slots=True, order=True)
 class Listed:
-    """A site as a person would name it. `function` is "" where none is known."""
+    """A site as a person would name it; `tactic` is "none" where nothing must be closed. `function` is "" where none is known."""
 
     program: str
     section: str

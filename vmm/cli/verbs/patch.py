@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`patchvisor patch`: lay an image's patches down ahead of time, in a file beside it."""
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vmm.cli.image import readable_file
+
+if TYPE_CHECKING:
+    from patcher.patch_map import PatchMap
+
+
+@click.command("patch", short_help="Lay patches down ahead of time.")
+@click.argument("image")
+@click.option("-o", "output", required=True, metavar="OUT", help="Where the patch map goes.")
+@click.option(
+    "--cpl", type=click.Choice(("0", "3", "auto")), default="auto", help="The ring that the code runs in."
+)
+def command(image: str, output: str, cpl: str) -> int:
+    """Scan the code of IMAGE and write what closes it to a patch map; IMAGE itself stays as it is.
+
+    `patchvisor run IMAGE --patches OUT` then scans only what the map does not know: code that is made, relocated or
+    rewritten while it runs. `patchvisor diff` compares two maps.
+    """
+    from patcher.auditing.options import AuditOptions
+    from patcher.laying import map_of
+
+    options = AuditOptions(cpl=None if cpl == "auto" else int(cpl), purposes=False)
+    found = map_of(readable_file(image).read_bytes(), image, options)
+    _write(Path(output), found.encode())
+    click.echo(_summary(found, image, output))
+    return 0
+
+
+def _write(file: Path, content: bytes) -> None:
+    from vmm.page_cache import write_in_one_step
+
+    try:
+        write_in_one_step(file, content)
+    except OSError as error:
+        raise click.UsageError(f"-o {file}: {error.strerror}") from None
+
+
+def _summary(found: "PatchMap", image: str, output: str) -> str:
+    tactics = Counter(site.tactic for site in found.sites)
+    shown = ", ".join(f"{count} {tactic}" for tactic, count in sorted(tactics.items())) or "none"
+    return (
+        f"{image}: {len(found.sites)} sites to close ({shown}); {len(found.pages)} page records in {output}"
+    )
