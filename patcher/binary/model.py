@@ -97,7 +97,8 @@ class Binary:
     executable sections that relocations or pointer tables name without saying that code is there (a jump
     table's targets, for one). `fields` are the sorted addresses of bytes inside code that a relocation fills
     in (field starts); no opcode lies there. `returns_never` are sorted addresses of functions known not to
-    return (by name: exit, abort, panic, …).
+    return (by name: exit, abort, panic, …), and of the PLT entries and GOT slots that lead to one. `imports`
+    name the addresses, outside every section, that stand for what an object leaves to its linker; sorted.
     """
 
     name: str
@@ -112,6 +113,7 @@ class Binary:
     pointers: tuple[int, ...] = ()
     fields: tuple[int, ...] = ()
     returns_never: tuple[int, ...] = ()
+    imports: tuple[Symbol, ...] = ()
     notes: tuple[str, ...] = ()
 
     def section_at(self, address: int) -> Section | None:
