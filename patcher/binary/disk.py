@@ -36,10 +36,10 @@ def _boot_sectors(disk: Part) -> Iterator[Binary]:
     """The MBR, the boot sectors of its partitions, and GRUB's core if the MBR is GRUB's."""
     first = disk.inner(0, SECTOR, "the first sector")
     rows = partitions(first.data)
+    seen: set[int] = {0}
     if has_code(first.data):
         yield boot_sector(first, "boot sector" if rows else "")
-        yield from _grub(disk, first)
-    seen: set[int] = {0}
+        yield from _grub(disk, first, seen)
     for row in rows:
         if row.kind in EXTENDED:
             yield from _logical(disk, row.start, seen)
@@ -55,7 +55,7 @@ def _volume(disk: Part, start: int, seen: set[int]) -> Iterator[Binary]:
     seen.add(start)
     if sector and is_boot_sector(sector.data) and has_code(sector.data):
         yield boot_sector(sector, f"partition at sector {start}")
-        yield from _grub(disk, sector, start)
+        yield from _grub(disk, sector, seen)
 
 
 def _logical(disk: Part, start: int, seen: set[int]) -> Iterator[Binary]:
@@ -90,18 +90,22 @@ def _gpt(disk: Part, seen: set[int]) -> Iterator[Binary]:
             yield from _volume(disk, start, seen)
 
 
-def _grub(disk: Part, sector: Part, start: int = 0) -> Iterator[Binary]:
-    """GRUB's core, by the sector number in its boot sector and the block list in the core's first sector."""
+def _grub(disk: Part, sector: Part, seen: set[int]) -> Iterator[Binary]:
+    """GRUB's core, by the sector number in its boot sector and the block list in the core's first sector.
+
+    A disk has one; `seen` has -1 once it was read.
+    """
     address, number = sector.numbers("HQ", GRUB_KERNEL, "GRUB's boot sector")
-    first = _sector(disk, number) if address == 0x8000 and number else None
+    first = _sector(disk, number) if address == 0x8000 and number and -1 not in seen else None
     if first is None or not is_core(first.data[:SECTOR]):
         return
+    seen.add(-1)
     data = bytearray(first.data)
     for block, count in _blocks(first):
         data += disk.data[block * SECTOR : (block + count) * SECTOR]
     consecutive = all(block == number + 1 for block, _ in _blocks(first))
     whole = Part(memoryview(bytes(data)), disk.name, number * SECTOR if consecutive else None)
-    yield from core_parts(whole, f"GRUB at sector {number}: " if start or number else "")
+    yield from core_parts(whole, f"GRUB at sector {number}: ")
 
 
 def _blocks(sector: Part) -> list[tuple[int, int]]:

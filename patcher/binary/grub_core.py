@@ -24,8 +24,10 @@ DISKBOOT_START = b"\x52\x56\xbe"
 UNPACKED_SIZE = 12
 """Offset in the startup code of the size of the unpacked core (GRUB_DECOMPRESSOR_I386_PC_UNCOMPRESSED_SIZE)."""
 MAX_STARTUP = 9216
-LIMIT = 32
+LIMIT = 8
 """The core takes at most so many times the packed size."""
+TRIES = 4
+"""Streams are tried until this many times the core's size has been unpacked."""
 FILTERS = ({"id": lzma.FILTER_LZMA1, "lc": 3, "lp": 0, "pb": 2, "dict_size": 1 << 16},)
 MODULES = struct.Struct("<4s2I")
 MODULE_INFO = b"mimg"
@@ -74,22 +76,23 @@ def _unpack(data: memoryview) -> tuple[int, bytes]:
     """Where the packed core begins, and the core; where no stream of that size is, all is startup code."""
     size = int.from_bytes(data[UNPACKED_SIZE : UNPACKED_SIZE + 4], "little")
     if 0 < size <= LIMIT * len(data):
+        room = TRIES * size
         for at in range(0x20, min(MAX_STARTUP, len(data)), 16):
-            if not data[at]:  # every LZMA stream begins with a zero
+            if not data[at] and room > 0:  # every LZMA stream begins with a zero
                 core = _lzma(data[at:], size)
-                if core:
+                room -= len(core)
+                if len(core) == size:
                     return at, core
     return min(MAX_STARTUP, len(data)), b""
 
 
 def _lzma(data: memoryview, size: int) -> bytes:
-    """`size` bytes unpacked, none when this is no stream or a shorter one."""
+    """At most `size` bytes unpacked, none when this is no stream."""
     unpacker = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=FILTERS)
     try:
-        core = unpacker.decompress(data, size)
+        return unpacker.decompress(data, size)
     except (lzma.LZMAError, EOFError):
         return b""
-    return core if len(core) == size else b""
 
 
 def _core(core: memoryview, prefix: str, name: str) -> Iterator[Binary]:

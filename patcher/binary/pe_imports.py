@@ -36,6 +36,8 @@ def imported(pe: Pe) -> Iterator[tuple[str, str, int]]:
             room -= len(name) + 1
             if room < 0:
                 raise PatcherError(f"The imported names of {pe.name} take more room than the file.")
+            if not name:
+                continue
             yield library, name, pe.base + slots + index * (8 if pe.mode == 64 else 4)
 
 
@@ -66,7 +68,7 @@ def _delayed(pe: Pe) -> Iterator[tuple[str, int, int]]:
 
 
 def _names(pe: Pe, table: int) -> Iterator[tuple[int, str]]:
-    """Index and name of each import that has a name; the table ends with a zero."""
+    """Index and name of each import, "" for those by number; the table ends with a zero."""
     wide = pe.mode == 64
     tail = pe.tail(table)
     width = 8 if wide else 4
@@ -75,11 +77,7 @@ def _names(pe: Pe, table: int) -> Iterator[tuple[int, str]]:
     ):
         if not row:
             return
-        if row >> (63 if wide else 31):
-            continue
-        name = pe.text((row & 0x7FFF_FFFF) + 2)
-        if name:
-            yield index, name
+        yield index, "" if row >> (63 if wide else 31) else pe.text((row & 0x7FFF_FFFF) + 2)
 
 
 def read_imports(pe: Pe, found: Gathering) -> None:

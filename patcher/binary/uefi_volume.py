@@ -33,6 +33,9 @@ VOLUME_TOP = UUID("1ba0062e-c779-4582-8566-336ae8f78f09")
 """The file that ends where its volume ends; the last one of a flash image has the reset vector."""
 FILE_RAW, FILE_PAD = 0x01, 0xF0
 LARGE = 1
+PAGE = 0x1000
+DEEPEST = 8
+"""Volumes inside volumes; firmware has two or three levels."""
 FOUR_GIB = 1 << 32
 LIMIT = 32
 """What is unpacked takes at most so many times the file's size."""
@@ -43,7 +46,8 @@ class _Walk:
     """The state of one flash image's reading."""
 
     room: Room
-    waiting: deque[Part] = field(default_factory=deque)
+    waiting: deque[tuple[int, Part]] = field(default_factory=deque)
+    depth: int = 0
     found: list[Binary] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -86,6 +90,12 @@ def _files(volume: Part) -> Iterator[tuple[UUID, int, Part]]:
         at = (at + size + 7) & ~7
 
 
+def _await(walk: _Walk, part: Part) -> None:
+    """The volumes in a part are read later, one level below the present one."""
+    if walk.depth < DEEPEST:
+        walk.waiting.extend((walk.depth + 1, volume) for volume in _volumes(part))
+
+
 def _read_volume(walk: _Walk, volume: Part) -> None:
     """Every file of a volume; damage ends the volume with a note."""
     files = _files(volume)
@@ -111,7 +121,7 @@ def _read_file(walk: _Walk, guid: UUID, file: Part) -> None:
                     bytes(part.data[: len(part) & ~1]).decode("utf-16-le", "replace").split("\0")[0] or name
                 )
             elif kind == fw.VOLUME:
-                walk.waiting.extend(_volumes(part))
+                _await(walk, part)
             elif kind in (fw.PE32, fw.TE, fw.RAW, fw.COMPATIBILITY16):
                 programs.append(part)
     except PatcherError as error:
@@ -158,9 +168,10 @@ def read_uefi(data: bytes, name: str) -> tuple[Binary, ...]:
     """Every program in a flash image; none in one that holds variables only. Names used twice get a number."""
     part = Part(memoryview(data), name)
     walk = _Walk(Room(LIMIT * len(data)))
-    walk.waiting.extend(_volumes(part))
+    _await(walk, part)
     while walk.waiting:
-        _read_volume(walk, walk.waiting.popleft())
+        walk.depth, volume = walk.waiting.popleft()
+        _read_volume(walk, volume)
     try:
         walk.found += _reset_vector(part)
     except PatcherError as error:
@@ -184,17 +195,8 @@ def _noted(found: Iterator[Binary], notes: list[str]) -> Iterator[Binary]:
 
 
 def matches(data: bytes) -> bool:
-    """A volume at the start, or at a multiple of 4 KiB (flash images begin with other regions sometimes)."""
-    at = data.find(MAGIC)
-    while at >= 0:
-        if (
-            at >= MAGIC_AT
-            and (at - MAGIC_AT) % 0x1000 == 0
-            and next(_volumes(Part(memoryview(data), "")), None)
-        ):
-            return True
-        at = data.find(MAGIC, at + 4)
-    return False
+    """A volume at a multiple of 4 KiB: flash images begin with other regions sometimes."""
+    return any((volume.offset or 0) % PAGE == 0 for volume in _volumes(Part(memoryview(data), "")))
 
 
 READER = Reader("uefi", rank=62, matches=matches, read=read_uefi)
