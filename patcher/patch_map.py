@@ -14,7 +14,6 @@ A file whose digests do not fit is refused as a whole. What a record leaves out 
 believed as far as the folder that it lies in is.
 """
 
-import json
 import struct
 import zlib
 from collections.abc import Iterator
@@ -26,7 +25,6 @@ from typing import Final
 from patcher.catalogue import CATALOGUE
 from patcher.errors import PatcherError
 from patcher.patch import PatchState
-from patcher.report.records import from_json, to_json
 from patcher.scan import CROSSING, PAGE, SPECIAL, UNKNOWN, PageScan
 from patcher.tactic import Closing, closer
 from patcher.x86.decode import decode
@@ -43,7 +41,7 @@ _KEY: Final = 16
 
 @dataclass(frozen=True, slots=True, order=True)
 class Listed:
-    """A site as a person would name it; `tactic` is "none" where nothing must be closed. `function` is "" where none is known."""
+    """A site as a person would name it. `tactic` is "none" where nothing must be closed, `function` "" where unknown."""
 
     program: str
     section: str
@@ -102,7 +100,7 @@ class PatchMap:
 
     def encode(self) -> bytes:
         """The file."""
-        listed = json.dumps(to_json(self.sites)).encode()
+        listed = _listed_to_json(self.sites) if self.sites else b""
         packed = zlib.compress(b"".join(_pack(key, page) for key, page in self.pages.items()), 1)
         body = _LENGTH.pack(len(listed)) + listed + packed
         return _HEAD.pack(MAGIC, tables_digest(), sha256(body).digest()) + body
@@ -132,12 +130,28 @@ def decode_map(data: bytes, name: str) -> PatchMap:
     """A map from its file. Raises `PatcherError` when it is no map, damaged, or made with other tables."""
     listed, packed = _parts(data, name)
     try:
-        sites = json.loads(listed)
+        sites = _listed_from_json(listed, name) if listed else ()
         records = zlib.decompressobj().decompress(packed, MOST_PAGES * (_RECORD.size + 3 * PAGE))
         pages = dict(_unpack(records))
     except (ValueError, zlib.error, struct.error):
         raise PatcherError(f"{name} is damaged: its records cannot be unpacked.") from None
-    return PatchMap(pages, from_json(tuple[Listed, ...], sites, f"{name}: sites"))
+    return PatchMap(pages, sites)
+
+
+def _listed_to_json(sites: tuple[Listed, ...]) -> bytes:
+    import json
+
+    from patcher.report.records import to_json  # loaded for maps of images only, not for what a machine keeps
+
+    return json.dumps(to_json(sites)).encode()
+
+
+def _listed_from_json(listed: bytes, name: str) -> tuple[Listed, ...]:
+    import json
+
+    from patcher.report.records import from_json
+
+    return from_json(tuple[Listed, ...], json.loads(listed), f"{name}: sites")
 
 
 def _parts(data: bytes, name: str) -> tuple[bytes, bytes]:

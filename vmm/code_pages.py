@@ -102,8 +102,8 @@ class CodePages:
         )
         self._uncovered: list[tuple[CodePage, Patch]] = []
         self.known: PatchMap | None = None  # what earlier runs found; grows with what this one finds
-        self.scanned = self.checked = self.vetoed = self.dropped = 0
-        self.laid = 0  # of the scanned pages, those that `known` knew
+        self.made = self.checked = self.vetoed = self.dropped = 0
+        self.laid = self.learned = 0  # pages that `known` knew, and records that it got
         self.weight = 0  # patches of all pages
         self.watched: dict[int, list[CodePage]] = {}  # guest-physical page -> its code pages
         memory.watched, memory.on_write = self.watched, self.drop
@@ -130,7 +130,7 @@ class CodePages:
         page.scan.pin()
         self.pages[ppn, view] = page
         self.watched.setdefault(ppn, []).append(page)
-        self.scanned += 1
+        self.made += 1
         if old is None and self.known and view.closing and self.known.lay(page.scan, view.closing):
             self.laid += 1
         return page
@@ -160,7 +160,7 @@ class CodePages:
 
     def _learn(self, page: CodePage) -> None:
         if self.known is not None and page.view.closing:
-            self.known.learn(page.scan, page.view.closing)
+            self.learned += self.known.learn(page.scan, page.view.closing)
 
     def recycle(self) -> None:
         """Start over with all frames; the caller has thrown away every translation."""

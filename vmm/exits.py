@@ -396,7 +396,7 @@ class Exits:
 
     def _refuse_endless(self, linear: int, size: int) -> None:
         """A block that is vetoed again and again would hang the guest."""
-        block = linear, self.code.scanned  # code that was written since is another block
+        block = linear, self.code.made  # code that was written since is another block
         self._vetoes = self._vetoes + 1 if self._vetoed == block else 1
         self._vetoed = block
         if self._vetoes > MOST_VETOES:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The machine: guest memory, processor, devices and the loop, wired; the front of the Python interface.
 
-    with Machine(kernel="vmlinuz", append="console=ttyS0", memory=64) as machine:
-        report = machine.run(until="Linux version", timeout=60)
-        print(report.serial)
+with Machine(kernel="vmlinuz", append="console=ttyS0", memory=64) as machine:
+    report = machine.run(until="Linux version", timeout=60)
+    print(report.serial)
 """
 
 import dataclasses
@@ -14,8 +14,9 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
+from patcher.patch_map import PatchMap
 from patcher.x86.segment import TableRegister
 from vmm.boot import BootOptions, check_memory, load, read_file
 from vmm.callback_time import CallbackTime
@@ -48,6 +49,9 @@ from vmm.trace import Trace
 from vmm.translations import Translations
 from vmm.vcpu import Vcpu
 
+if TYPE_CHECKING:
+    from vmm.page_cache import PageCache
+
 FRAMES = 16384  # code pages between two recyclings: 64 MiB of address space, used as needed
 POLICIES = ("fast", "trap", "native")
 CLOCKS = ("host", "counted")
@@ -58,7 +62,9 @@ DEFAULT_DEBUG_EXITS = ((0xF4, 4), (0x501, 2))
 class Machine:
     """One guest. `kernel` is a path or the file's bytes; `memory` is in MiB; `serial` and `debugcon` are QEMU's words
     (stdio, mon:stdio, file:PATH, null, none) or a character backend. With `timed` the statistics tell the guest's time
-    from that of the engine's callbacks, which costs each exit a tenth; without it both are the guest's.
+    from that of the engine's callbacks, which costs each exit a tenth; without it both are the guest's. `patches` is a
+    patch map (`patchvisor patch`) and `page_cache` a folder in which what is scanned is kept for the image's next run;
+    neither is used in native runs.
 
     Raises VmmError (a sentence) when the image or an option cannot be used.
     """
@@ -82,6 +88,8 @@ class Machine:
         trace: Trace | None = None,
         exit_map: bool = False,
         timed: bool = False,
+        patches: str | Path | None = None,
+        page_cache: str | Path | None = None,
     ) -> None:
         _check("policy", policy, POLICIES)
         _check("clock", clock, CLOCKS)
@@ -100,6 +108,7 @@ class Machine:
         with ExitStack() as undone:
             undone.callback(self.close)
             self._wire(serial, debugcon, debug_exits, cpu, display, clock, exit_map)
+            self._take_over(patches, page_cache)
             self.boot()
             undone.pop_all()
 
@@ -149,9 +158,13 @@ class Machine:
         native = self.policy == "native"
         memory = self._guest_memory
         processor = "native" if native and cpu == "default" else cpu
-        self._engine = engine = UnicornEngine(memory.map, FRAMES, isinstance(self.clock, CountedClock), processor)
+        self._engine = engine = UnicornEngine(
+            memory.map, FRAMES, isinstance(self.clock, CountedClock), processor
+        )
         self._open.callback(engine.close)
-        engine.map_mmio(OPEN_BUS, PAGE, lambda _offset, size: (1 << 8 * size) - 1, lambda _offset, _size, _value: None)
+        engine.map_mmio(
+            OPEN_BUS, PAGE, lambda _offset, size: (1 << 8 * size) - 1, lambda _offset, _size, _value: None
+        )
         mmu = Mmu(memory)
         self.vcpu = vcpu = (NativeVcpu if native else Vcpu)(
             engine.area, mmu, self.pc.bus, model(cpu), self.clock, self.policy == "fast"
@@ -159,24 +172,47 @@ class Machine:
         self._code = code = CodePages(memory, memoryview(engine.frames), lambda: vcpu.tlb.mode_changed())
         vcpu.tlb = Translations(engine, code, mmu)
         vcpu.coprocessor = self.pc.fpu_error
-        code.where = lambda: (engine.area.eip + engine.area.words[engine.area.cs_base_word] & 0xFFFF_FFFF) >> 12
+        code.where = lambda: (
+            (engine.area.eip + engine.area.words[engine.area.cs_base_word] & 0xFFFF_FFFF) >> 12
+        )
         code.refuses = opinion = SecondOpinion(engine.area, cpu)
         self._open.callback(opinion.close)
         self._stubs = stubs = Stubs(code, mmu, engine.remove_blocks)
         self._fills = fills = (NativeFills if native else Fills)(vcpu, mmu, code, self.policy, stubs)
-        promoted = None if isinstance(self.clock, CountedClock) else stubs  # a stub's instructions would be counted
+        promoted = (
+            None if isinstance(self.clock, CountedClock) else stubs
+        )  # a stub's instructions would be counted
         self._exits = exits = (NativeExits if native else Exits)(engine, vcpu, code, self.pc.pics, promoted)
         exits.not_available = Floats(vcpu, exits).take
         self._listen(exit_map)
         callbacks = Callbacks(
             interrupt=_hot(exits, "interrupt", lambda _handle, vector, _data: exits.interrupt(vector)),
             invalid=lambda _handle, _data: exits.invalid(),
-            fill=_hot(fills, "fill", lambda _handle, at, access, answer, _data: fills.fill(at, access, answer)),
+            fill=_hot(
+                fills, "fill", lambda _handle, at, access, answer, _data: fills.fill(at, access, answer)
+            ),
             block=exits.block,
         )
         engine.install(callbacks if self._callback_time is None else self._callback_time.around(callbacks))
         if native:
             hook_machine(engine, vcpu, exits)
+
+    def _take_over(self, patches: str | Path | None, page_cache: str | Path | None) -> None:
+        """Let pages be laid with what was found in them before, and keep what is found now."""
+        if self.policy == "native" or (patches is None and page_cache is None):
+            return
+        from vmm.page_cache import PageCache, read_map
+
+        known = self._code.known = PatchMap() if patches is None else read_map(Path(patches))
+        if page_cache is not None:
+            cache = PageCache(Path(page_cache))
+            known.pages |= cache.load(self._kernel).pages
+            self._open.callback(self._keep, cache, known)
+
+    def _keep(self, cache: "PageCache", known: PatchMap) -> None:
+        self._code.learn()
+        if self._code.learned:
+            cache.store(self._kernel, PatchMap(known.pages))
 
     def _listen(self, exit_map: bool) -> None:
         """Attach the exit map and the -d log, before the engine is told whom to call."""
@@ -253,7 +289,9 @@ class Machine:
         stats = self.stats
         rest = self._seconds - self._run.seconds_asleep - stats.seconds_guest
         stats = dataclasses.replace(stats, seconds_monitor=max(0.0, rest))
-        return RunReport(ending.reason, status, ending.message, self._captured.text(), self.screen.text, stats, picture)
+        return RunReport(
+            ending.reason, status, ending.message, self._captured.text(), self.screen.text, stats, picture
+        )
 
     @property
     def stats(self) -> Stats:
@@ -264,7 +302,8 @@ class Machine:
         reasons["trap"] += sum(by_insn.values())
         return Stats(
             exits_by_reason=dict(reasons), exits_by_insn=dict(by_insn), exits_by_address=dict(exits.addresses or {}),
-            sites_by_tactic=code.sites_by_tactic(), pages_scanned=code.scanned, blocks_checked=code.checked,
+            sites_by_tactic=code.sites_by_tactic(), pages_scanned=code.made - code.laid,
+            pages_laid=code.laid, blocks_checked=code.checked,
             blocks_vetoed=code.vetoed, tlb_fills=self._fills.count, interrupts=dict(exits.interrupts),
             faults=dict(exits.faults), unknown_ports=dict(self.pc.bus.unknown),
             seconds_guest=self._run.seconds_engine - (self._callback_time.seconds if self._callback_time else 0.0),
@@ -289,7 +328,9 @@ class Machine:
     # --- what devices and consoles ask for
 
     def _on_exit(self, status: int) -> None:
-        self._run.end(Ending(ExitReason.GUEST_EXIT, f"The guest ended with status {status & 0xFF}.", status & 0xFF))
+        self._run.end(
+            Ending(ExitReason.GUEST_EXIT, f"The guest ended with status {status & 0xFF}.", status & 0xFF)
+        )
 
     def _on_reset(self) -> None:
         self._run.end(Ending(ExitReason.RESET, "The guest reset the machine."))
@@ -302,7 +343,9 @@ class Machine:
     def _send_serial(self, data: bytes) -> None:
         self._captured.send(data)
 
-    def _until(self, pattern: str | re.Pattern[str], timeout: float | None, texts: Callable[[], str]) -> RunReport:
+    def _until(
+        self, pattern: str | re.Pattern[str], timeout: float | None, texts: Callable[[], str]
+    ) -> RunReport:
         """Run until `pattern` appears in other texts than serial and screen."""
         usual, self._run.texts = self._run.texts, texts
         try:

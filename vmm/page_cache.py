@@ -14,6 +14,7 @@ from typing import Final
 
 from patcher.errors import PatcherError
 from patcher.patch_map import PatchMap, decode_map
+from vmm.errors import VmmError
 
 MOST_BYTES: Final = 256 << 20
 """The most that all maps may take; the ones that were not used for longest go first."""
@@ -52,6 +53,16 @@ class PageCache:
                 return
             size -= file.stat().st_size
             file.unlink(missing_ok=True)
+
+
+def read_map(file: Path) -> PatchMap:
+    """The map that a user named. Raises `VmmError` when there is none, or none that fits."""
+    try:
+        return decode_map(file.read_bytes(), str(file))
+    except OSError as error:
+        raise VmmError(f"{file}: {error.strerror}.") from None
+    except PatcherError as error:
+        raise VmmError(str(error)) from None
 
 
 def write_in_one_step(file: Path, content: bytes) -> None:

@@ -133,15 +133,15 @@ class Taps:
         self._wrap(self.exits, "block", _nothing, block)
 
     def _page(self, say: Callable[[str], None]) -> None:
-        def got(scanned: object, page: "CodePage | None", ppn: int, view: "View") -> None:
-            if self.code.scanned != scanned:
+        def got(made: object, page: "CodePage | None", ppn: int, view: "View") -> None:
+            if self.code.made != made:
                 say(f"guest-physical {ppn << 12:08x} made, {view.bits} bits, frame {self.code.used - 1}")
 
         def dropped(before: object, _result: object, ppn: int) -> None:
             if self.code.dropped != before:
                 say(f"guest-physical {ppn << 12:08x} dropped")
 
-        self._wrap(self.code, "get", lambda *_: self.code.scanned, got)
+        self._wrap(self.code, "get", lambda *_: self.code.made, got)
         self._wrap(self.code, "drop", lambda *_: self.code.dropped, dropped)
         self.code.memory.on_write = self.code.drop
 

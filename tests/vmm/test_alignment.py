@@ -37,7 +37,9 @@ def encodings(opmap: int) -> Iterator[bytes]:
         for prefix in PREFIXES:
             for reg in range(8) if cell.has_modrm else (0,):
                 operand = bytes((reg << 3 | (7 if prefix == b"\x67" else 3),)) if cell.has_modrm else b""
-                yield prefix + b"\x0f" * opmap + bytes((opcode,)) + operand + bytes.fromhex("0020000000000000")
+                yield (
+                    prefix + b"\x0f" * opmap + bytes((opcode,)) + operand + bytes.fromhex("0020000000000000")
+                )
 
 
 def page_of(address: int) -> int:
@@ -83,7 +85,9 @@ def test_every_access_of_the_engine_is_listed_and_no_other(opmap: int) -> None:
         if seen is None:
             continue
         tried += 1
-        listed = [(access.offset, min(access.divisor, 8)) for access in accesses(v, insn) if access.divisor > 1]
+        listed = [
+            (access.offset, min(access.divisor, 8)) for access in accesses(v, insn) if access.divisor > 1
+        ]
         if listed != units(seen):
             wrong.append(f"{code.hex(' ')}: {listed}, the engine's are {units(seen)}")
     assert wrong == []

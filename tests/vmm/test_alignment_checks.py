@@ -77,7 +77,9 @@ LINES = st.one_of(
     st.builds("fildll {}\n fistpll {}".format, _at(8, 8), _at(8, 8)),
     st.builds("movups {}, %xmm1\n paddd %xmm1, %xmm0\n movaps %xmm0, {}".format, _at(8, 16), _at(16, 16)),
     st.builds("cmpxchg8b {}".format, _at(8, 8)),
-    st.builds("lock btsl %eax, {}".format, st.just(f"{SCRATCH + 0x800:#x}")).map("andl $0xff, %eax\n {}".format),
+    st.builds("lock btsl %eax, {}".format, st.just(f"{SCRATCH + 0x800:#x}")).map(
+        "andl $0xff, %eax\n {}".format
+    ),
 )
 KEPT = ("eax", "ebx", "ecx", "edx", "esi", "edi", "ebp", "esp")
 LAST = "".join(f"movl %{name}, {SCRATCH + 0xF00 + 4 * i:#x}\n" for i, name in enumerate(KEPT)) + (
@@ -151,7 +153,9 @@ ticked:
 def test_a_jump_to_itself_can_be_interrupted(policy: str) -> None:
     with Machine(kernel=kernel(SELF, SET), memory=4, policy=policy, no_reboot=True) as machine:
         assert machine.run(timeout=0.3).reason is ExitReason.TIMEOUT
-    with Machine(kernel=kernel(SELF, SET), memory=4, policy=policy, no_reboot=True, clock="counted") as machine:
+    with Machine(
+        kernel=kernel(SELF, SET), memory=4, policy=policy, no_reboot=True, clock="counted"
+    ) as machine:
         assert machine.run(max_insns=60_000, timeout=20).reason is ExitReason.INSN_LIMIT
 
 

@@ -2,9 +2,12 @@
 """What the word on the command line means: a file, or one of our own guests."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from patcher.errors import PatcherError
 from vmm.cli.verdict import NoImage
 
 
@@ -38,6 +41,15 @@ def readable_file(word: str) -> Path:
     if not os.access(path, os.R_OK):
         raise NoImage(f"{word}: permission denied")
     return path
+
+
+@contextmanager
+def unreadable_is_no_image() -> Iterator[None]:
+    """What an image's contents are refused for is the user's to know, and no fault of ours."""
+    try:
+        yield
+    except PatcherError as error:
+        raise NoImage(str(error)) from None
 
 
 def _guest(word: str) -> Image | None:

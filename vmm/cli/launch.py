@@ -11,6 +11,8 @@ from vmm.cli.run_options import RunChoices
 from vmm.trace import Trace
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from vmm.machine import Machine
 
 DEFAULT_MEMORY = 128
@@ -40,8 +42,19 @@ def open_machine(choices: RunChoices, trace: Trace | None) -> "Machine":
         no_reboot=choices.no_reboot,
         trace=trace,
         exit_map=choices.exit_map is not None,
+        patches=choices.patches,
+        page_cache=chosen_cache(choices),
         timed=choices.stats or choices.stats_json is not None or choices.as_json,
     )
+
+
+def chosen_cache(choices: RunChoices) -> "Path | None":
+    """Where scanned pages are kept between runs. Counted runs keep none: nothing outside may change how they go."""
+    if choices.no_cache or choices.clock == "counted" or choices.policy == "native":
+        return None
+    from vmm.cli.guest_cache import cache_folder
+
+    return cache_folder() / "pages"
 
 
 def _check_writable(option: str, word: str | None) -> None:

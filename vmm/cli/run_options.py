@@ -33,6 +33,8 @@ class RunChoices:
     trace: frozenset[TraceItem] = frozenset()
     trace_file: str | None = None
     no_reboot: bool = False
+    patches: str | None = None
+    no_cache: bool = False
     policy: str = "fast"
     clock: str = "host"
     timeout: float | None = None
@@ -85,6 +87,8 @@ def _our_options() -> Sequence[click.Option]:
             "fast: traps and stubs; trap: a trap for each; native: ring 0, unpatched.  [fast]",
             type=click.Choice(POLICIES), default="fast",
         ),
+        _option("--patches", "patches", "FILE", "Take patches from this map, which `patchvisor patch` made."),
+        _flag("--no-cache", "no_cache", "Neither use nor keep what earlier runs of the image scanned."),
         _option("--load-at", "address", "ADDRESS", "Load the file at this address as a flat binary.",
                 type=address),
         _option("--clock", "clock", "KIND", "host: the host's time; counted: time from instructions.  [host]",

@@ -50,6 +50,7 @@ def _stats(stats: Stats) -> dict[str, object]:
         "exits_by_address": {f"{address:#010x}": n for address, n in sorted(stats.exits_by_address.items())},
         "sites_by_tactic": dict(stats.sites_by_tactic),
         "pages_scanned": stats.pages_scanned,
+        "pages_laid": stats.pages_laid,
         "blocks_checked": stats.blocks_checked,
         "blocks_vetoed": stats.blocks_vetoed,
         "tlb_fills": stats.tlb_fills,

@@ -66,6 +66,7 @@ class Stats:
     exits_by_address: Mapping[int, int] = field(default_factory=dict)
     sites_by_tactic: Mapping[str, int] = field(default_factory=dict)
     pages_scanned: int = 0
+    pages_laid: int = 0
     blocks_checked: int = 0
     blocks_vetoed: int = 0
     tlb_fills: int = 0

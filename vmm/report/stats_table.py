@@ -55,6 +55,7 @@ def _percent(part: float, whole: float) -> str:
 def _code_rows(stats: Stats) -> tuple[Row, ...]:
     return (
         Row("pages scanned", f"{stats.pages_scanned:,}"),
+        Row("pages laid", f"{stats.pages_laid:,}"),
         Row("blocks checked", f"{stats.blocks_checked:,}"),
         Row("blocks vetoed", f"{stats.blocks_vetoed:,}", _percent(stats.blocks_vetoed, stats.blocks_checked)),
         Row("TLB fills", f"{stats.tlb_fills:,}"),

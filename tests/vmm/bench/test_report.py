@@ -74,7 +74,11 @@ def test_the_drawn_table_says_the_same(monkeypatch) -> None:
 def test_the_json_form() -> None:
     document = json.loads(as_json(REPORT))
     near, broken = document["workloads"]
-    assert near["ns"] == {"native": pytest.approx(100), "fast": pytest.approx(150), "trap": pytest.approx(20_000)}
+    assert near["ns"] == {
+        "native": pytest.approx(100),
+        "fast": pytest.approx(150),
+        "trap": pytest.approx(20_000),
+    }
     assert near["ratios_to_native"] == {"fast": pytest.approx(1.5), "trap": pytest.approx(200)}
     assert [target["met"] for target in near["targets"]] == [False, True]
     assert broken["failures"] == {"fast": "The guest [bold]died."}
@@ -88,7 +92,9 @@ def test_a_plan_is_everything_or_what_was_named() -> None:
     assert [workload.name for workload in chosen.workloads] == ["compute", "scanned-pages"]
     assert not chosen.start
     assert plan(("start",)).workloads == ()
-    with pytest.raises(UnknownName, match=r"^There is no workload or figure 'nope': see patchvisor bench --list\.$"):
+    with pytest.raises(
+        UnknownName, match=r"^There is no workload or figure 'nope': see patchvisor bench --list\.$"
+    ):
         plan(("nope",))
 
 

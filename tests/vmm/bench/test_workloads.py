@@ -39,7 +39,9 @@ def test_the_loop_runs_as_often_as_asked(platform: Platform) -> None:
 
 def test_a_guest_that_dies_is_a_sentence() -> None:
     workload = Workload("dies", "ud2", "    ud2")
-    with pytest.raises(VmmError, match=r"^The guest ended before it reached its mark \[: The guest ended with status"):
+    with pytest.raises(
+        VmmError, match=r"^The guest ended before it reached its mark \[: The guest ended with status"
+    ):
         measure(workload, Platform.FAST, 1)
 
 
@@ -55,7 +57,10 @@ def test_families_stand_together() -> None:
     families = {n: f for f, ns in {
         "plain": ("compute", "load-store", "call-ret", "memcpy"), "paging": ("page-fault", "demand-page", "cr3-64"),
     }.items() for n in ns}  # fmt: skip
-    places = {family: [names.index(n) for n, f in families.items() if f == family] for family in set(families.values())}
+    places = {
+        family: [names.index(n) for n, f in families.items() if f == family]
+        for family in set(families.values())
+    }
     for found in places.values():
         assert all(later - earlier == 1 for earlier, later in pairwise(found))
 

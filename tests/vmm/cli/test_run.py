@@ -9,6 +9,7 @@ import pytest
 
 from patcher.x86.segment import Segment
 from vmm.boot.files import MissingFile
+from vmm.cli.guest_cache import cache_folder
 from vmm.errors import BootError, Unsupported, VmmError
 from vmm.report.cpu_dump import CpuDump, TableDump
 from vmm.report.run_report import ExitReason, RunReport, Stats
@@ -43,6 +44,8 @@ def test_a_machine_is_made_with_documented_defaults(patchvisor, machine, kernel)
         "trace": None,
         "exit_map": False,
         "timed": False,
+        "patches": None,
+        "page_cache": cache_folder() / "pages",
     }
     assert machine.ran == {"until": None, "timeout": None, "max_insns": None}
     assert machine.closed == 1

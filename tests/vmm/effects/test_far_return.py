@@ -105,7 +105,9 @@ def expected_fault(selector: int, access: int, cpl: int) -> tuple[int, int] | No
 @pytest.mark.parametrize(("effect", "code", "_count"), RETURNS)
 @pytest.mark.parametrize("cpl", [0, 1, 3])
 @pytest.mark.parametrize("rpl", [0, 1, 2, 3])
-def test_every_code_descriptor_from_every_ring(effect: str, code: str, _count: int, cpl: int, rpl: int) -> None:
+def test_every_code_descriptor_from_every_ring(
+    effect: str, code: str, _count: int, cpl: int, rpl: int
+) -> None:
     for kind in (0x02, 0x0C, 0x13, *range(0x18, 0x20)):
         for present_and_dpl in range(0, 0x100, 0x20):
             return_to(effect, code, kind | present_and_dpl, rpl, cpl)

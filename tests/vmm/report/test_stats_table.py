@@ -11,6 +11,7 @@ STATS = Stats(
     exits_by_insn={"pushf": 800, "popf": 400},
     sites_by_tactic={"TRAP": 12, "STUB": 3},
     pages_scanned=7,
+    pages_laid=3,
     blocks_checked=200,
     blocks_vetoed=5,
     tlb_fills=99,
@@ -34,6 +35,7 @@ sites by tactic
   STUB                    3   20.0 %
 code
   pages scanned           7
+  pages laid              3
   blocks checked        200
   blocks vetoed           5    2.5 %
   TLB fills              99

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vmm.cli.image import readable_file
+from vmm.cli.image import readable_file, unreadable_is_no_image
 
 if TYPE_CHECKING:
     from patcher.map_diff import MapDiff
@@ -28,7 +28,8 @@ def command(before: str, after: str, as_json: bool) -> int:
     """
     from patcher.map_diff import compare
 
-    found = compare(_sites(before), _sites(after))
+    with unreadable_is_no_image():
+        found = compare(_sites(before), _sites(after))
     click.echo(_json(found) if as_json else _text(found), nl=False)
     return DIFFERS if found.differs else SAME
 

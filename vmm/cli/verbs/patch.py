@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vmm.cli.image import readable_file
+from vmm.cli.image import readable_file, unreadable_is_no_image
 
 if TYPE_CHECKING:
     from patcher.patch_map import PatchMap
@@ -29,7 +29,8 @@ def command(image: str, output: str, cpl: str) -> int:
     from patcher.laying import map_of
 
     options = AuditOptions(cpl=None if cpl == "auto" else int(cpl), purposes=False)
-    found = map_of(readable_file(image).read_bytes(), image, options)
+    with unreadable_is_no_image():
+        found = map_of(readable_file(image).read_bytes(), image, options)
     _write(Path(output), found.encode())
     click.echo(_summary(found, image, output))
     return 0

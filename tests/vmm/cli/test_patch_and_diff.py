@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`patchvisor patch` and `patchvisor diff`."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import guests
+from patcher.patch_map import decode_map
+
+
+@pytest.fixture
+def hello(tmp_path: Path) -> Path:
+    file = tmp_path / "hello"
+    file.write_bytes(guests.build("hello"))
+    return file
+
+
+def test_patch_writes_a_map_and_leaves_the_image(patchvisor, hello: Path, tmp_path: Path) -> None:
+    before, out = hello.read_bytes(), tmp_path / "hello.pvmap"
+    said = patchvisor("patch", str(hello), "-o", str(out))
+    assert said.status == 0
+    assert said.out.endswith(f"page records in {out}\n")
+    assert decode_map(out.read_bytes(), "m").pages
+    assert hello.read_bytes() == before
+
+
+def test_an_image_and_its_map_are_the_same(patchvisor, hello: Path, tmp_path: Path) -> None:
+    out = tmp_path / "hello.pvmap"
+    patchvisor("patch", str(hello), "-o", str(out))
+    said = patchvisor("diff", str(hello), str(out))
+    assert (said.status, said.out.splitlines()[-1][:20]) == (0, "0 added, 0 removed, ")
+
+
+def test_another_image_is_another(patchvisor, hello: Path, tmp_path: Path) -> None:
+    other = tmp_path / "timer"
+    other.write_bytes(guests.build("timer"))
+    said = patchvisor("diff", str(hello), str(other))
+    assert said.status == 1
+    assert any(line.startswith("+ ") for line in said.out.splitlines())
+    found = json.loads(patchvisor("diff", "--json", str(hello), str(other)).out)
+    assert found.keys() == {"added", "removed", "moved", "closed_otherwise", "same"}
+    assert len(found["added"]) == sum(line.startswith("+ ") for line in said.out.splitlines())
+
+
+def test_files_that_are_none_are_sentences(patchvisor, hello: Path, tmp_path: Path) -> None:
+    said = patchvisor("diff", str(hello), str(tmp_path / "none"))
+    assert (said.status, said.err) == (66, f"patchvisor: {tmp_path}/none: no such file\n")
+    text = tmp_path / "text"
+    text.write_text("no code here")
+    said = patchvisor("patch", str(text), "-o", str(tmp_path / "x"))
+    assert said.status == 66
+    assert "Traceback" not in said.err
+    assert str(text) in said.err
+    said = patchvisor("patch", str(hello), "-o", str(tmp_path / "no" / "folder"))
+    assert said.status == 2
