@@ -2,7 +2,7 @@
 """Laying the patches of an audit down on a copy, and looking again: "it can be closed" is a claim that is tried.
 
 The copy is what fetches would see under a monitor: traps and jumps over the sites, and one more section that holds the
-stubs. The second audit knows what a monitor knows: where it put a trap, and that control goes on behind it.
+stubs. The second audit follows `resumed`, where a trap is what the monitor makes of it: control goes on behind it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,7 +14,6 @@ from patcher.auditing.findings import Findings
 from patcher.auditing.model import Finding, Tier
 from patcher.auditing.options import AuditOptions
 from patcher.binary.model import Binary, Entry, Origin, Section
-from patcher.follow.model import Flow as Followed
 from patcher.patch import INT3, Tactic
 from patcher.stub import JUMP, Stub, build, covered, effect_in_stub, jump
 from patcher.x86.decode import MAX_LENGTH, Flow, Truncated, decode, flow
@@ -22,6 +21,7 @@ from patcher.x86.insn import Insn
 
 STUB_SECTION: Final = "patchvisor stubs"
 _PAGE: Final = 4096
+NOP, RET = b"\x90", b"\xc3"
 _FAR: Final = frozenset({0x9A, 0xEA})
 _LIMIT: Final = 1 << 32  # stubs are for 32-bit code
 _SURE: Final = (Tier.CONFIRMED, Tier.LIKELY)
@@ -102,7 +102,7 @@ def apply(code: CodeMap, findings: Iterable[Finding]) -> Patched:
             tactic = Tactic.TRAP
             copy.write(finding.address, INT3)
         closed.append(_closed(finding, tactic, stubs[-1][0] if stub else None))
-    return Patched(_patched(code, copy, closed, stubs), tuple(closed), tuple(stubs))
+    return Patched(_with_stubs(copy, stubs), tuple(closed), tuple(stubs))
 
 
 def _closed(finding: Finding, tactic: Tactic, stub: int | None) -> Closed:
@@ -131,52 +131,60 @@ def _stub(copy: _Copy, finding: Finding, at: int) -> Stub | None:
     return stub if at + len(stub.code) <= _LIMIT else None
 
 
-def _patched(code: CodeMap, copy: _Copy, closed: list[Closed], stubs: list[tuple[int, Stub]]) -> Binary:
+def _with_stubs(copy: _Copy, stubs: list[tuple[int, Stub]]) -> Binary:
     section = None
     if stubs:
         work = b"".join(stub.code for _, stub in stubs)
         section = Section(STUB_SECTION, stubs[0][0], memoryview(work), len(work), True, False, 32, None)
-    entries = {*copy.binary.entries, *_resumptions(code, closed)}
-    return replace(copy.binary, sections=copy.made(section), entries=tuple(sorted(entries, key=_order)))
+    return replace(copy.binary, sections=copy.made(section))
+
+
+def resumed(code: CodeMap, patched: Patched) -> Binary:
+    """The copy for a second audit: where a trap stands, nothing is done, and control goes on as it did in `code`."""
+    copy = _Copy(patched.binary)
+    for one in patched.closed:
+        insn = decode(one.original, 0, one.mode)
+        if one.tactic is not Tactic.TRAP or insn is None:
+            continue
+        goes_on = flow(insn) is not Flow.STOP
+        tail = range(one.address + 1, one.address + len(one.original))
+        if any(code.at(at, mode) for at in tail for mode in (16, 32, 64)):
+            tail = range(0)  # other instructions begin there
+        copy.write(one.address, (NOP if goes_on else RET) + NOP * len(tail))
+    entries = {*patched.binary.entries, *_far_targets(code, patched.closed)}
+    return replace(patched.binary, sections=copy.made(None), entries=tuple(sorted(entries, key=_order)))
 
 
 def _order(entry: Entry) -> tuple[int, int, str]:
     return entry.address, entry.mode, entry.origin.value
 
 
-def _resumptions(code: CodeMap, closed: list[Closed]) -> Iterator[Entry]:
-    """Where the monitor lets the guest go on after a trap: behind it, or where a far pointer says."""
+def _far_targets(code: CodeMap, closed: Iterable[Closed]) -> Iterator[Entry]:
+    """Where trapped far pointers go, as far as it was followed."""
     for one in closed:
         insn = decode(one.original, 0, one.mode)
-        if one.tactic is not Tactic.TRAP or insn is None:
-            continue
-        behind = one.address + len(one.original)
-        for address in (insn.imm,) if insn.opmap == 0 and insn.opcode in _FAR else (behind,):
-            for mode in (16, 32, 64) if flow(insn) is Flow.STOP else (one.mode,):
-                if code.at(address, mode) is not None:
-                    yield Entry(address, mode, Origin.ENTRY, "behind a trap")
+        if insn is not None and insn.opmap == 0 and insn.opcode in _FAR and one.tactic is Tactic.TRAP:
+            for mode in (16, 32, 64):
+                if code.at(insn.imm, mode) is not None:
+                    yield Entry(insn.imm, mode, Origin.ENTRY, "behind a far transfer")
 
 
-def open_sites(patched: Patched, followed: Followed, options: AuditOptions) -> list[Finding]:
-    """What a second audit of the patched copy finds that still needs closing; `followed` is of the copy."""
-    found = Findings(CodeMap(patched.binary, followed), options).all()
-    known = {(one.address, one.mode): one for one in patched.closed}
+def open_sites(patched: Patched, followed: CodeMap, options: AuditOptions) -> list[Finding]:
+    """What a second audit finds that still needs closing; `followed` is what `resumed` gave, followed."""
+    stepped = {(one.address, one.mode): one for one in patched.closed if one.tactic is Tactic.STEP}
     return [
         finding
-        for finding in found
-        if finding.needs_patch
-        and finding.tier in _SURE
-        and not _is_ours(finding, patched, known.get((finding.address, finding.mode)))
+        for finding in Findings(followed, options).all()
+        if finding.needs_patch and finding.tier in _SURE and not _is_closed(finding, patched, stepped)
     ]
 
 
-def _is_ours(finding: Finding, patched: Patched, closed: Closed | None) -> bool:
-    """Is it a trap of the monitor's, an instruction that it steps over, or the work of one of its stubs?"""
+def _is_closed(finding: Finding, patched: Patched, stepped: dict[tuple[int, int], Closed]) -> bool:
+    """Is it an instruction that the monitor steps over, or the work of one of its stubs?"""
     if finding.section == STUB_SECTION:
         return _is_stub_work(finding, patched)
-    if closed is None:
-        return False
-    return finding.raw == (INT3 if closed.tactic is Tactic.TRAP else closed.original)
+    closed = stepped.get((finding.address, finding.mode))
+    return closed is not None and finding.raw == closed.original
 
 
 def _is_stub_work(finding: Finding, patched: Patched) -> bool:
@@ -186,3 +194,44 @@ def _is_stub_work(finding: Finding, patched: Patched) -> bool:
         if 0 <= offset < len(stub.code):
             return finding.rule in ("pushf", "popf") or offset in stub.slow
     return False
+
+
+def entered_jumps(patched: Patched, code: CodeMap) -> list[int]:
+    """Addresses inside the copy's jumps at which following `resumed`, as in `code`, found code: none may be."""
+    starts = {stub for stub, _ in patched.stubs}
+    found = []
+    for one in patched.closed:
+        if one.stub not in starts or code.at(one.address, one.mode) is None:
+            continue
+        starts.discard(one.stub)  # the first site of a stub is the one that has the jump
+        inside = range(one.address + 1, one.address + JUMP)
+        found += [at for at in inside if any(code.at(at, mode) for mode in (16, 32, 64))]
+    return found
+
+
+def changed_neighbours(code: CodeMap, patched: Patched) -> list[int]:
+    """Addresses of instructions of the original that the copy shows otherwise although they are not closed."""
+    covered = {at for one in patched.closed for at in _replaced(one, patched)}
+    found = []
+    for (index, _), lengths in [*code.flow.lengths.items(), *code.flow.likely.items()]:
+        old = code.binary.sections[index]
+        new = patched.binary.section_at(old.address)
+        assert new is not None, "the copy has every section"
+        for at in _differences(bytes(old.data), bytes(new.data)):
+            for start in range(max(0, at - MAX_LENGTH + 1), at + 1):
+                if lengths[start] > at - start and old.address + start not in covered:
+                    found.append(old.address + start)
+    return found
+
+
+def _replaced(one: Closed, patched: Patched) -> range:
+    """The addresses at which instructions began that a patch replaces."""
+    if one.stub is None:
+        return range(one.address, one.address + (one.tactic is Tactic.TRAP))
+    return range(one.address, one.address + JUMP)
+
+
+def _differences(old: bytes, new: bytes) -> Iterator[int]:
+    """The offsets of bytes that differ."""
+    if old != new:
+        yield from (at for at, (one, other) in enumerate(zip(old, new, strict=True)) if one != other)

@@ -7,10 +7,11 @@ import patcher.binary
 from patcher.auditing.code_map import CodeMap
 from patcher.auditing.findings import Findings
 from patcher.auditing.model import BinaryReport, FileReport, Finding, Span
-from patcher.auditing.options import AuditOptions, Raw
+from patcher.auditing.options import AuditOptions
 from patcher.auditing.surroundings import with_surroundings
 from patcher.auditing.verdict import verdict
-from patcher.binary.model import Binary, Entry, Origin, Privilege, Section
+from patcher.binary.model import Binary
+from patcher.binary.raw import read_raw
 from patcher.errors import PatcherError
 from patcher.follow.model import Budget
 
@@ -29,7 +30,8 @@ def programs(data: bytes, name: str, options: AuditOptions) -> tuple[Binary, ...
             f"{name} has {len(data)} bytes, and the limit for one file is {options.max_memory}."
         )
     if options.raw is not None:
-        return (_raw(data, name, options.raw),)
+        raw = options.raw
+        return (read_raw(data, name, raw.bits, raw.base, raw.entry),)
     return patcher.binary.read(data, name)
 
 
@@ -63,15 +65,3 @@ def mapped(binary: Binary, options: AuditOptions) -> CodeMap:
 
 def _shown(code: CodeMap, findings: tuple[Finding, ...], options: AuditOptions) -> tuple[Finding, ...]:
     return with_surroundings(code, findings, options.around) if options.around else findings
-
-
-def _raw(data: bytes, name: str, raw: Raw) -> Binary:
-    """Bytes that somebody has loaded and entered."""
-    entry = raw.base if raw.entry is None else raw.entry
-    if not raw.base <= entry < raw.base + len(data):
-        raise PatcherError(
-            f"The entry {entry:#x} is outside of {name}, which lies at [{raw.base:#x}, {raw.base + len(data):#x})."
-        )
-    section = Section("raw", raw.base, memoryview(data), len(data), True, False, raw.bits, 0)
-    entries = (Entry(entry, raw.bits, Origin.ENTRY, "entry"),)
-    return Binary("", "raw", raw.bits, Privilege.UNKNOWN, (section,), entries)

@@ -2,6 +2,7 @@
 """What a rendering of an audit declares, and the registry of all of them."""
 
 import importlib
+import importlib.util
 import pkgutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -46,3 +47,13 @@ def forms() -> dict[str, Form]:
             raise PatcherError(f"Two modules of {patcher.report.__name__} claim the form {form.name}.")
         found[form.name] = form
     return dict(sorted(found.items()))
+
+
+def form(name: str) -> Form | None:
+    """One form by its name, without loading the others when it has the module that its name suggests."""
+    for module in (name, f"{name}_report"):
+        if importlib.util.find_spec(f"{patcher.report.__name__}.{module}") is not None:
+            found = getattr(importlib.import_module(f"{patcher.report.__name__}.{module}"), "FORM", None)
+            if isinstance(found, Form) and found.name == name:
+                return found
+    return forms().get(name)

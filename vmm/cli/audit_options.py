@@ -56,9 +56,9 @@ def address(text: str) -> int:
 
 def form_name(text: str) -> str:
     """`--format`: the name of a form; one file each in patcher/report/."""
-    from patcher.report.form import forms
+    from patcher.report.form import form, forms
 
-    if text not in forms():
+    if not text.isidentifier() or form(text) is None:
         raise click.BadParameter(f"{text!r} is no format; there is {', '.join(forms())}")
     return text
 
@@ -100,12 +100,13 @@ _OPTIONS = (
 def audit_options(choices: AuditChoices) -> "AuditOptions":
     """The library's options. Raises UsageError for what contradicts itself."""
     from patcher.auditing.options import AuditOptions, Raw
-    from patcher.report.form import forms
+    from patcher.report.form import form
 
     if choices.mode is None and (choices.base or choices.entry is not None):
         raise click.UsageError("--base and --entry are for raw bytes: give --mode as well")
     raw = None if choices.mode is None else Raw(int(choices.mode), choices.base, choices.entry)
-    wants_around = choices.verbose or forms()[choices.form].wants_around
+    shown = form(choices.form)
+    wants_around = choices.verbose or (shown is not None and shown.wants_around)
     return AuditOptions(
         raw=raw,
         cpl=None if choices.cpl == "auto" else int(choices.cpl),

@@ -45,7 +45,7 @@ CASES = [
     ("iret", 0, "iretl", "return from an interrupt"),
     ("rdtsc", 3, "rdtsc\nmovl %eax,%ebx\nnop\nrdtsc\nsubl %ebx,%eax\nret", "timing check"),
     ("rdtsc", 3, "rdtsc\nmovl %eax,%ebx\nret", ""),
-    ("mov-cr-r", 0, "movl %cr0,%eax\norl $0x1,%eax\nmovl %eax,%cr0\n.byte 0xea,0x11,0,1,0,8,0\nnop\nnop\nnop", "mode switch"),
+    ("mov-cr-r", 0, "movl %cr0,%eax\nmovl %eax,%cr0\n.byte 0xea,0x11,0,1,0,8,0\nnop\nnop\nnop", "mode switch"),
     ("mov-cr-r", 0, "orl $0x80000000,%eax\nmovl %eax,%cr0\nret", "paging"),
     ("mov-cr-r", 0, "movl %eax,%cr3\nret", "paging"),
     ("mov-cr-r", 0, "movl %eax,%cr4\nret", ""),

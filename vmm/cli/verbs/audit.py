@@ -81,12 +81,14 @@ def _reduced(
 def _write(report: "AuditReport", choices: AuditChoices, stream: TextIO) -> None:
     import shutil
 
-    from patcher.report.form import Options, forms
+    from patcher.report.form import Options, form
     from vmm.cli.outcome import wants_colour
 
     width = shutil.get_terminal_size((100, 24)).columns
     shown = Options(verbose=choices.verbose, width=width, colour=wants_colour(stream))
-    for piece in forms()[choices.form].render(report, shown):
+    chosen = form(choices.form)
+    assert chosen is not None, f"{choices.form} was a format when the options were read"
+    for piece in chosen.render(report, shown):
         stream.write(piece)
     stream.flush()
 
