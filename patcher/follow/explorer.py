@@ -23,6 +23,16 @@ QUICKLY = 48
 """A run into what is no code speaks against its start only when it has no more instructions than this."""
 
 
+class Trial:
+    """What is followed on trial: taken back as a whole when anything in it is no code."""
+
+    def __init__(self) -> None:
+        self.failed = False
+        self.runs: list[tuple[Lane, int, int]] = []
+        self.keys: list[int] = []
+        self.returning: list[int] = []
+
+
 class Explorer:
     """One round of following. What is learnt for the next round goes to the `Space` and the `Knowledge`."""
 
@@ -32,7 +42,9 @@ class Explorer:
         self.owners: dict[int, int] = {}
         self.work: list[Edge] = []
         self.later: list[Edge] = []
-        self.sites: list[int] = []
+        self.sites: list[tuple[int, int]] = []
+        self.origins: dict[int, Origin] = {}
+        self.trial: Trial | None = None
         self.waiting: dict[int, list[Edge]] = {}
         self.depends: dict[int, list[int]] = {}
         self.returning: set[int] = set()
@@ -47,7 +59,7 @@ class Explorer:
         self.work.extend(reversed(edges))
         while self.work or self.later:
             while self.work:
-                if self._over_budget():
+                if self._over_budget() or (self.trial is not None and self.trial.failed):
                     return
                 self._visit(self.work.pop())
             if self.later:
@@ -56,7 +68,41 @@ class Explorer:
     def edge(self, entry: Entry) -> Edge:
         """The edge that stands for an entry of the file."""
         via = Via.POINTER if entry.origin is Origin.RELOCATION else Via.ENTRY
-        return entry.address, entry.mode, via, 0, key_of(entry.address, entry.mode), START
+        key = key_of(entry.address, entry.mode)
+        self.origins.setdefault(key, entry.origin)
+        return entry.address, entry.mode, via, 0, key, START
+
+    def attempt(self, edge: Edge) -> Trial | None:
+        """Follow an edge on trial: all that it leads to stays, or nothing of it does (then None)."""
+        trial = self.trial = Trial()
+        waiting, depends, sites = self.waiting, self.depends, len(self.sites)
+        self.waiting, self.depends = {}, {}
+        self.explore([edge])
+        if any(overlaps.within(lane, start, end) for lane, start, end in trial.runs):
+            trial.failed = True
+        self.trial = None
+        if trial.failed:
+            self.waiting, self.depends = waiting, depends
+            self._forget(trial, sites)
+            return None
+        self._merge(waiting, depends)
+        return trial
+
+    def _forget(self, trial: Trial, sites: int) -> None:
+        self.work.clear()
+        self.later.clear()
+        del self.sites[sites:]
+        for lane, start, end in trial.runs:
+            undo(lane, start, end)
+        for key in trial.keys:
+            del self.parents[key], self.owners[key]
+        self.returning.difference_update(trial.returning)
+
+    def _merge(self, waiting: dict[int, list[Edge]], depends: dict[int, list[int]]) -> None:
+        for key, edges in waiting.items():
+            self.waiting.setdefault(key, []).extend(edges)
+        for key, owners in depends.items():
+            self.depends.setdefault(key, []).extend(owners)
 
     def _over_budget(self) -> bool:
         limit = self.budget.instructions
@@ -74,7 +120,9 @@ class Explorer:
         offset = address - lane.base
         length = lane.lengths[offset]
         if length >= MARKS:
-            if via not in WEAK and source:
+            if self.trial is not None:
+                self.trial.failed = True
+            elif via not in WEAK and source:
                 self.blame(source, bits, address)
         elif length:
             self.join(owner, address, bits)
@@ -82,6 +130,8 @@ class Explorer:
             key = key_of(address, bits)
             self.parents[key] = source << 3 | via
             self.owners[key] = owner
+            if self.trial is not None:
+                self.trial.keys.append(key)
             self._follow(lane, offset, owner, now)
 
     def _visit_carefully(self, edge: Edge) -> None:
@@ -103,7 +153,12 @@ class Explorer:
         while following is not None:
             items = walk_run(lane, following)
             self.instructions += (items[-1][0] - following >> 2) + 1
-            if self.is_bad(lane, items):
+            if self.trial is not None:
+                self.trial.runs.append((lane, following, items[-1][0] + items[-1][1]))
+                if self.is_bad(lane, items):
+                    self.trial.failed = True
+                    return
+            elif self.is_bad(lane, items):
                 items = self._take_back(lane, following, items)
             following, now = self._take(lane, items, owner, now)
 
@@ -222,7 +277,7 @@ class Explorer:
     def _outside(self, edge: Edge) -> None:
         address, bits, _, source, owner, _ = edge
         self.returns(owner)
-        if source:
+        if source and self.trial is None:
             self.knowledge.problem(
                 source, bits, ProblemKind.OUTSIDE, f"it leads to {address:#x}, which the file does not hold"
             )
@@ -257,5 +312,7 @@ class Explorer:
             owner = found.pop()
             if owner not in self.returning:
                 self.returning.add(owner)
+                if self.trial is not None:
+                    self.trial.returning.append(owner)
                 self.work.extend(self.waiting.pop(owner, ()))
                 found.extend(self.depends.pop(owner, ()))

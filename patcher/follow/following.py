@@ -3,11 +3,14 @@
 
 from typing import Final
 
-from patcher.auditing.model import Coverage, Tier
+from patcher.auditing.model import Tier
 from patcher.binary.model import Binary, Origin
+from patcher.follow.candidates import try_named
 from patcher.follow.explorer import Explorer
+from patcher.follow.gaps import try_gaps
 from patcher.follow.knowledge import Knowledge
 from patcher.follow.model import Budget, Flow, ProblemKind, Site
+from patcher.follow.remains import coverage, everything, gaps_and_padding
 from patcher.follow.settle import settle
 from patcher.follow.space import Space
 
@@ -15,25 +18,26 @@ MOST_ROUNDS: Final = 12
 LARGE: Final = 2_000_000
 ROUNDS_WHEN_LARGE: Final = 3
 
+Lengths = dict[tuple[int, int], bytearray]
+
 
 def follow(binary: Binary, budget: Budget) -> Flow:
     """Recover the control flow of a binary."""
     space = Space(binary)
     knowledge = Knowledge(binary, space)
     explorer = _rounds(binary, space, knowledge, budget)
-    sites = sorted(
-        (
-            Site(key >> 7, key & 127, lane.lengths[(key >> 7) - lane.base], Tier.CONFIRMED)
-            for key in set(explorer.sites)
-            if (lane := space.lane(key >> 7, key & 127)) is not None
-            and 0 < lane.lengths[(key >> 7) - lane.base] < 16
-        ),
-        key=lambda site: site.address,
-    )
     lengths = {place: lane.without_marks() for place, lane in space.lanes.items()}
+    if not explorer.spent:
+        try_gaps(explorer)
+    likely = _likely(space, lengths)
+    sites = _sites(explorer, lengths)
+    padding, gaps = gaps_and_padding(space)
+    if budget.everything:
+        sites.extend(everything(space, gaps, {site.address for site in sites}))
     return Flow(
-        tuple(sites), lengths, {}, (), (), tuple(sorted(knowledge.jump_tables.values())),
-        tuple(sorted(knowledge.problems.values())), Coverage(0, 0, 0, 0),
+        tuple(sorted(sites, key=lambda site: (site.address, site.mode))), lengths, likely, padding, gaps,
+        tuple(sorted(knowledge.jump_tables.values())), tuple(sorted(knowledge.problems.values())),
+        coverage(space, padding),
     )  # fmt: skip
 
 
@@ -46,10 +50,43 @@ def _rounds(binary: Binary, space: Space, knowledge: Knowledge, budget: Budget) 
         explorer = Explorer(binary, space, knowledge, budget)
         hard = [entry for entry in binary.entries if entry.origin is not Origin.RELOCATION]
         explorer.explore([explorer.edge(entry) for entry in hard])
-        if explorer.spent:
-            knowledge.problem(0, binary.mode, ProblemKind.BUDGET, "the limit was reached before the end")
-            break
         changed = settle(explorer)
-        if not (changed or explorer.dirty):
+        if not explorer.spent and not changed and not explorer.dirty:
+            try_named(explorer)
+            changed = settle(explorer)
+        if explorer.spent:
+            sentence = "the limit was reached before the end"
+            knowledge.problem(0, binary.mode, ProblemKind.BUDGET, sentence)
+        if explorer.spent or not (changed or explorer.dirty):
             break
     return explorer
+
+
+def _likely(space: Space, confirmed: Lengths) -> Lengths:
+    """What was followed since `confirmed` was taken."""
+    likely = {}
+    for place, lane in space.lanes.items():
+        now = lane.without_marks()
+        if place in confirmed:
+            for offset, length in enumerate(confirmed[place]):
+                if length:
+                    now[offset] = 0
+        likely[place] = now
+    return likely
+
+
+def _sites(x: Explorer, confirmed: Lengths) -> list[Site]:
+    """The sensitive instructions that were followed."""
+    found = {}
+    for key, owner in x.sites:
+        address, bits = key >> 7, key & 127
+        lane = x.space.lane(address, bits)
+        length = lane.lengths[address - lane.base] if lane is not None else 0
+        if lane is None or not 0 < length < 16:
+            continue
+        known = confirmed.get((lane.index, bits))
+        if known is not None and known[address - lane.base]:
+            found[key] = Site(address, bits, length, Tier.CONFIRMED, x.origins.get(owner, Origin.RELOCATION))
+        else:
+            found[key] = Site(address, bits, length, Tier.LIKELY)
+    return list(found.values())

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from patcher.auditing.rows import audited
+from patcher.binary.model import Origin
 from patcher.catalogue import classify
 from patcher.follow import modes, never, returns
 from patcher.follow.edges import Via, key_of
@@ -77,7 +78,7 @@ class Transfers:
         row = classify(insn) if insn is not None else None
         if insn is None or row is None or not audited(row):
             return True, now
-        self.x.sites.append(key_of(lane.base + offset, lane.bits))
+        self.x.sites.append((key_of(lane.base + offset, lane.bits), owner))
         if (
             insn.opmap == 1
             and insn.opcode in (0x01, 0x22, 0x30)
@@ -123,6 +124,7 @@ class Transfers:
         else:
             self.x.waiting.setdefault(callee, []).append(back)
         if not known:
+            self.x.origins.setdefault(callee, self.x.origins.get(owner, Origin.RELOCATION))
             self.x.work.append((target, lane.bits, Via.CALL, source, callee, now))
         return None
 
@@ -211,6 +213,7 @@ class Transfers:
             )
             return
         target, bits = found
+        self.x.origins.setdefault(key_of(target, bits), self.x.origins.get(owner, Origin.RELOCATION))
         self.x.work.append((target, bits, Via.ENTRY, address, key_of(target, bits), now))
 
     def _indirect(self, lane: Lane, offset: int, insn: Insn, owner: int, now: Processor) -> None:
@@ -240,7 +243,7 @@ class Transfers:
     def _follow_targets(self, lane: Lane, offset: int, targets: Targets, owner: int, now: Processor) -> None:
         if not targets.addresses:
             self.x.returns(owner)
-            if not targets.leaves:
+            if not targets.leaves and self.x.trial is None:
                 self.knowledge.problem(
                     lane.base + offset,
                     lane.bits,

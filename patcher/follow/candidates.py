@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Trying addresses at which code may start, although no followed path leads there.
+
+Each is followed on trial: it must lead to nothing but code, overlap none, and look like code. What the program itself
+names, by a relocation or by the address in a followed instruction, counts as reached when it is the start of a
+function; the rest is likely.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from patcher.follow.edges import Via, key_of
+from patcher.follow.evidence import data_words, taken
+from patcher.follow.explorer import Explorer
+from patcher.follow.likelihood import score
+from patcher.follow.modes import START
+from patcher.follow.padding import padding_before
+from patcher.follow.space import Lane
+
+_TEXT: Final = re.compile(rb"[\t\n\r\x1b -~]{5,}\0|[\t\n\r -~]{12,}|(?:[ -~]\0){4,}")
+_LOOK: Final = 24
+"""How many instructions are judged."""
+
+
+def try_named(x: Explorer) -> bool:
+    """Follow what the program names, until it names nothing new."""
+    changed = False
+    tried: set[int] = set()
+    while True:
+        found = sorted(_named(x) - tried)
+        tried.update(found)
+        stayed = [try_at(x, address, bits, 0.0) for address, bits in map(_split, found)]
+        if not any(stayed):
+            return changed
+        changed = True
+
+
+def _split(key: int) -> tuple[int, int]:
+    return key >> 7, key & 127
+
+
+def _named(x: Explorer) -> set[int]:
+    """Keys of the addresses that relocations, data and followed instructions name."""
+    mode = x.binary.mode
+    found = {key_of(address, mode) for address in x.binary.pointers}
+    for lane in list(x.space.lanes.values()):
+        found.update(key_of(address, lane.bits) for address in taken(x.space, x.knowledge, lane))
+    found.update(key_of(address, mode) for address in data_words(x.binary))
+    return found
+
+
+def try_at(x: Explorer, address: int, bits: int, least: float) -> bool:
+    """Follow one address on trial; True when it was not followed before and is now."""
+    lane = x.space.lane(address, bits)
+    if lane is None or lane.lengths[address - lane.base] or lane.covers(address - lane.base) is not None:
+        return False
+    offset = address - lane.base
+    if _is_text(lane, offset) or not _looks_like_code(lane, offset, least):
+        return False
+    owner = key_of(address, bits)
+    return x.attempt((address, bits, Via.POINTER, 0, owner, START)) is not None
+
+
+def _is_text(lane: Lane, offset: int) -> bool:
+    return _TEXT.match(lane.code, offset) is not None
+
+
+def _looks_like_code(lane: Lane, offset: int, least: float) -> bool:
+    """Are its first instructions commoner in code than in data? A known function's start before it helps."""
+    total, _ = score(lane, offset, _LOOK)
+    return total > least - (4.0 if padding_before(lane, offset) else 0.0)
+
+
+def try_starts(x: Explorer, starts: Iterable[tuple[int, int]], least: float) -> int:
+    """Follow addresses on trial that only their surroundings speak for; returns how many stayed."""
+    return sum(try_at(x, address, bits, least) for address, bits in starts)

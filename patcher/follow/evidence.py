@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Addresses of code that nothing jumps to directly, but that code or data of the binary name."""
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator
+from typing import Final
+
+from patcher.binary.model import Binary, Section
+from patcher.follow.knowledge import Knowledge
+from patcher.follow.paths import instruction
+from patcher.follow.space import Lane, Space
+
+LOWEST_ABSOLUTE: Final = 0x1000
+"""Below this, words of data are small numbers, not addresses."""
+
+_RELATIVE: Final = re.compile(rb"[\x48\x4c]\x8d[\x05\x0d\x15\x1d\x25\x2d\x35\x3d]")
+_FROM_GOT: Final = re.compile(rb"\x8d[\x80-\x83\x85-\x8b\x8d-\x93\x95-\x9b\x9d-\xa3\xa5-\xab\xad-\xb3\xb5-\xbb\xbd-\xbf]")
+
+
+def taken(space: Space, knowledge: Knowledge, lane: Lane) -> Iterator[int]:
+    """Code addresses that followed instructions of a lane put into registers or memory."""
+    if lane.bits == 64:
+        yield from _relative(space, lane)
+    if knowledge.got is not None and lane.bits == 32:
+        yield from _from_got(space, knowledge.got, lane)
+    if lane.bits != 16:
+        for section in space.binary.sections:
+            if section.executable and section.address >= LOWEST_ABSOLUTE:
+                yield from _immediates(space, lane, section)
+
+
+def _is_followed(lane: Lane, offset: int) -> bool:
+    return 0 < lane.lengths[offset] < 16
+
+
+def _relative(space: Space, lane: Lane) -> Iterator[int]:
+    """lea disp(%rip)."""
+    code = lane.code
+    for match in _RELATIVE.finditer(code):
+        at = match.start()
+        if lane.lengths[at] == 7:
+            target = lane.base + at + 7 + int.from_bytes(code[at + 3 : at + 7], "little", signed=True)
+            if space.is_code(target):
+                yield target
+
+
+def _from_got(space: Space, got: int, lane: Lane) -> Iterator[int]:
+    """lea disp(%reg) where the register may hold the GOT's address."""
+    for match in _FROM_GOT.finditer(lane.code):
+        at = match.start()
+        if lane.lengths[at] == 6:
+            target = got + int.from_bytes(lane.code[at + 2 : at + 6], "little") & 0xFFFFFFFF
+            if space.is_code(target):
+                yield target
+
+
+def words_into(data: bytes, start: int, end: int) -> Iterator[int]:
+    """Offsets at which a 32-bit word of `data` lies in `[start, end)`."""
+    low, high = start >> 16, end - 1 >> 16
+    third, fourth = (low & 0xFF, high & 0xFF), (low >> 8 & 0xFF, high >> 8 & 0xFF)
+    if fourth[0] != fourth[1]:
+        third = (0, 0xFF)
+    pattern = b"(?=..[%b-%b][%b-%b])" % tuple(re.escape(bytes([n])) for n in (*third, *fourth))
+    for match in re.compile(pattern, re.DOTALL).finditer(data):
+        at = match.start()
+        if start <= int.from_bytes(data[at : at + 4], "little") < end:
+            yield at
+
+
+def _immediates(space: Space, lane: Lane, section: Section) -> Iterator[int]:
+    """push, mov to a register, mov to memory, with an immediate that lies in a section."""
+    code = lane.code
+    for at in words_into(code, section.address, section.address + len(section.data)):
+        start = lane.covers(at)
+        if start is None or start + lane.lengths[start] < at + 4:
+            continue
+        insn = instruction(lane, start)
+        if insn is None or insn.opmap != 0:
+            continue
+        word = int.from_bytes(code[at : at + 4], "little")
+        if insn.imm == word and (insn.opcode in (0x68, 0xC7) or insn.opcode & 0xF8 == 0xB8):
+            yield word
+
+
+def data_words(binary: Binary) -> Iterator[int]:
+    """Aligned words of data that are addresses in executable sections."""
+    size = 8 if binary.mode == 64 else 4
+    for target in binary.sections:
+        if target.executable and target.address >= LOWEST_ABSOLUTE:
+            for section in binary.sections:
+                if not section.executable:
+                    yield from _words(section, target, size)
+
+
+def _words(section: Section, target: Section, size: int) -> Iterator[int]:
+    data = bytes(section.data)
+    for at in words_into(data, target.address, target.address + len(target.data)):
+        if (section.address + at) % size == 0:
+            word = int.from_bytes(data[at : at + size], "little")
+            if target.address <= word < target.address + len(target.data):
+                yield word
+
+
+def is_named(binary: Binary, address: int) -> bool:
+    """Does a relocation or a table of pointers name this address?"""
+    index = bisect_left(binary.pointers, address)
+    return index < len(binary.pointers) and binary.pointers[index] == address

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What following leaves over: padding, gaps, and on demand every sensitive encoding in them."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from patcher.auditing.model import Coverage, Tier
+from patcher.follow.model import Site
+from patcher.follow.padding import PADDING
+from patcher.follow.space import Lane, Space
+from patcher.sweep import anywhere
+
+Ranges = tuple[tuple[int, int], ...]
+
+_START: Final = re.compile(rb"[\x01-\x0f]")
+
+
+def _covered(space: Space, index: int) -> bytearray:
+    """A byte for each of a section's: not zero where a followed instruction or data lies, in any mode."""
+    covered = bytearray(len(space.binary.sections[index].data))
+    for (number, _), lane in space.lanes.items():
+        if number == index:
+            _cover(lane, covered)
+    base = space.binary.sections[index].address
+    for start, end in space.data:
+        if start < base + len(covered) and end > base:
+            first, last = max(start - base, 0), min(end - base, len(covered))
+            covered[first:last] = bytes([2]) * (last - first)
+    return covered
+
+
+_RUN: Final = re.compile(
+    b"(?:" + b"|".join(re.escape(bytes([n])) + b"[^\\x01-\\x0f]{%d}" % (n - 1) for n in range(1, 16)) + b")+", re.DOTALL
+)
+
+
+def _cover(lane: Lane, covered: bytearray) -> None:
+    """Mark the bytes of followed instructions; those that lie one behind the other at once."""
+    lengths = lane.lengths
+    for match in _RUN.finditer(lengths):
+        start, end = match.span()
+        covered[start:end] = b"\1" * (end - start)
+    for match in _START.finditer(lengths):  # what overlaps
+        if not covered[match.start()]:
+            end = match.start() + lengths[match.start()]
+            covered[match.start() : end] = b"\1" * (end - match.start())
+
+
+def gaps_and_padding(space: Space) -> tuple[Ranges, Ranges]:
+    """Padding, and what is neither followed nor data nor padding, in executable sections."""
+    padding: list[tuple[int, int]] = []
+    gaps: list[tuple[int, int]] = []
+    for index, section in enumerate(space.binary.sections):
+        if section.executable:
+            covered = _covered(space, index)
+            for match in re.finditer(rb"\0+", covered):
+                _divide(space.code(index), section.address, match.start(), match.end(), padding, gaps)
+    return tuple(padding), tuple(gaps)
+
+
+def _divide(
+    code: bytes, base: int, start: int, end: int, padding: list[tuple[int, int]], gaps: list[tuple[int, int]]
+) -> None:
+    """A range that nothing covers: padding at its front, the rest a gap."""
+    match = PADDING.match(code, start, end)
+    if match is not None:
+        padding.append((base + start, base + match.end()))
+        start = match.end()
+    if start < end:
+        gaps.append((base + start, base + end))
+
+
+def coverage(space: Space, padding: Ranges) -> Coverage:
+    """Bytes of executable sections by how they were looked at."""
+    total = followed = 0
+    for index, section in enumerate(space.binary.sections):
+        if section.executable:
+            covered = _covered(space, index)
+            total += len(covered)
+            followed += len(covered) - covered.count(0)
+    filled = sum(end - start for start, end in padding)
+    return Coverage(total, followed, total - followed - filled, filled)
+
+
+def everything(space: Space, gaps: Ranges, known: set[int]) -> Iterator[Site]:
+    """Every other sensitive encoding: possible in gaps, overlapping inside what was followed."""
+    modes = sorted({bits for _, bits in space.lanes} | {space.binary.mode})
+    for index, section in enumerate(space.binary.sections):
+        if not section.executable:
+            continue
+        code, covered = space.code(index), _covered(space, index)
+        for bits in modes:
+            if bits != section.mode and (index, bits) not in space.lanes and len(modes) > 1 and len(code) > 1 << 20:
+                continue
+            for offset, length in anywhere(code, bits, 0, len(code)):
+                address = section.address + offset
+                if address not in known:
+                    tier = Tier.OVERLAPPING if covered[offset] == 1 else Tier.POSSIBLE
+                    known.add(address)
+                    yield Site(address, bits, length, tier)
