@@ -47,11 +47,21 @@ main:
     flags 0x2
     in_user flag, 0x0002
     in_user integers, 0x40002
+    flags 0x40002
+    clean "ring 0 unaligned after ring 3", "movl BUF+0x1, %eax"
+    flags 0x2
     in_user stacks, 0x40002
     in_user strings, 0x40002
     in_user floats, 0x40002
     in_user tables, 0x40002
     in_user order, 0x40002
+    movl $IDT+0x30, %edi        # #UD is handled in ring 3
+    movl $handler, %eax
+    movw %ax, (%edi)
+    movw $CODE3, 0x2(%edi)
+    shrl $0x10, %eax
+    movw %ax, 0x6(%edi)
+    in_user handled, 0x40002
     handle 0x1, stepped
     in_user steps, 0x40102
     handle 0x1, record_trap
@@ -250,6 +260,34 @@ order:
     faults "ring 3 ud", 0x6, 0x0, "ud2"
     clean "ring 3 aligned after ud", "movl BUF, %eax"
     faults "ring 3 unaligned after ud", 0x11, 0x0, "movl BUF+0x1, %eax"
+    to_kernel
+
+# A handler in ring 3, on the same stack: it is checked like all of ring 3, and so is the push of its frame.
+handled:
+    movl $BUF, %ebx
+    movl $handled_once, %ecx
+    ud2
+handler:
+    movl (%ebx), %eax
+    jmp *%ecx
+handled_once:
+    addl $0xc, %esp
+    movl $handled_twice, %ecx
+    movl %ecx, RESUME
+    movl $-0x1, REC_VECTOR
+    incl %ebx
+    ud2
+handled_twice:
+    addl $0xc, %esp
+    verdict "ring 3 unaligned in a handler in ring 3", 0x11, 0x0, handler
+    movl $handled_unaligned, RESUME
+    movl %esp, %edi
+    subl $0x2, %esp
+ud_site:
+    ud2
+handled_unaligned:
+    movl %edi, %esp
+    verdict "ring 3 frame on an unaligned stack", 0x11, 0x0, ud_site
     to_kernel
 
 steps:

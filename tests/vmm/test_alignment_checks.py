@@ -76,7 +76,7 @@ LINES = st.one_of(
     st.builds("fildl {}\n fistpl {}".format, _at(4, 4), _at(4, 4)),
     st.builds("fildll {}\n fistpll {}".format, _at(8, 8), _at(8, 8)),
     st.builds("movups {}, %xmm1\n paddd %xmm1, %xmm0\n movaps %xmm0, {}".format, _at(8, 16), _at(16, 16)),
-    st.builds("cmpxchg8b {}".format, _at(8, 8)),
+    st.builds("pushfl\n popl %eax\n cmpxchg8b {}".format, _at(8, 8)),  # the engine forgets unsettled flags
     st.builds("lock btsl %eax, {}".format, st.just(f"{SCRATCH + 0x800:#x}")).map(
         "andl $0xff, %eax\n {}".format
     ),
