@@ -4,12 +4,13 @@
 from collections.abc import Iterator
 from typing import Final
 
-from vmm.bench.audit import obfuscate
+from vmm.bench.audit import modes, obfuscate, pools
 from vmm.bench.audit.source import Source, assembly
 
 _SEEDS: Final = range(1, 9)
 _HELD_OUT: Final = range(1001, 1009)
 _FORMS: Final = "forms=exe,exe-stripped"
+_RAW: Final = "# @build bits=64 forms=raw base=0x7c00 mode=16\n"
 
 
 def sources(held_out: bool = False) -> tuple[Source, ...]:
@@ -21,4 +22,7 @@ def _sources(seeds: range) -> Iterator[Source]:
     for seed in seeds:
         for bits in (32, 64):
             head = f"# @build bits={bits} {_FORMS}\n"
+            yield assembly(f"b/pools-{bits}-{seed}", "b", head + pools.program(seed, bits))
             yield assembly(f"c/tricks-{bits}-{seed}", "c", head + obfuscate.program(seed, bits))
+    for seed in range(seeds[0], seeds[0] + 4 * len(seeds)):
+        yield assembly(f"d/modes-{seed}", "d", _RAW + modes.program(seed))

@@ -6,7 +6,8 @@ from typing import Final
 from vmm.bench.audit.writer import Writer
 
 
-def _forms(text: str) -> tuple[tuple[str, ...], ...]:
+def forms(text: str) -> tuple[tuple[str, ...], ...]:
+    """A table of statement sequences, from text: `|` stands between sequences, `;` between statements."""
     return tuple(
         tuple(map(str.strip, form.split(";")))
         for line in text.strip().splitlines()
@@ -14,7 +15,7 @@ def _forms(text: str) -> tuple[tuple[str, ...], ...]:
     )
 
 
-_SENSITIVE: Final = _forms(
+_SENSITIVE: Final = forms(
     """
 pushf; pop {r} | push {r}; popf | cli | sti | cpuid | rdtsc | rdtscp | in $0x60, %al
 mov $0x3f8, %dx; out %al, %dx | in %dx, %eax | out %al, $0x80 | rep insb | outsw | rdmsr | wrmsr
@@ -25,18 +26,18 @@ lsl %ax, %edx | verr %ax | verw %cx | invlpg (%{di}) | wbinvd | clts | xgetbv | 
 stac | clac | lss (%{di}), %eax | syscall
 """
 )
-_ONLY_32: Final = _forms(
+_ONLY_32: Final = forms(
     """
 push %ds; pop %es | push %cs; pop {r} | arpl %ax, (%edi) | into | bound %eax, (%edi) | les (%edi), %eax
 push %ss; pop %ss | lds (%edi), %ecx
 """
 )
-_ONLY_64: Final = _forms(
+_ONLY_64: Final = forms(
     """
 swapgs | rdfsbase %rax | wrgsbase %rcx | mov %cr8, %rax | mov %rdx, %cr8
 """
 )
-_ORDINARY: Final = _forms(
+_ORDINARY: Final = forms(
     """
 mov $0x{n:x}, {r} | add $0x{b:x}, {r} | xor {r}, {q} | lea 4(%{di}), {r} | mov (%{di}), {r}
 mov {r}, 8(%{di}) | not {r} | imul $3, {r}, {q} | test {r}, {q} | cmp $7, {r} | shl $3, {r} | bswap {r}
