@@ -12,6 +12,8 @@ from typing import Final, NamedTuple
 from patcher.alignment import SSE, divisor, is_float, is_sse
 from patcher.x86.exceptions import AC, GP, GuestFault
 from patcher.x86.insn import DS, ES, SS, Insn
+from patcher.x86.sse import uses_mmx
+from patcher.x86.x87 import is_x87, waits
 from vmm.effects.operand import effective
 from vmm.processor import Processor
 from vmm.segmentation import BIG, MASK32
@@ -45,8 +47,10 @@ def check(v: Processor, insn: Insn) -> None:
 
 
 def _unavailable(v: Processor, insn: Insn) -> bool:
-    """Is it #NM or #UD before it looks at its operand?"""
-    return bool(v.cr0 & CR0_EM_TS) or (is_sse(insn) and not v.cr4 & CR4_OSFXSR)
+    """Is it #NM, #UD or, because of an error that waits, #MF before it looks at its operand?"""
+    if v.cr0 & CR0_EM_TS or (is_sse(insn) and not v.cr4 & CR4_OSFXSR):
+        return True
+    return v.floats.pending and (waits(insn) if is_x87(insn) else uses_mmx(insn))
 
 
 def accesses(v: Processor, insn: Insn) -> list[Access]:

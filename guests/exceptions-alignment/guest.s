@@ -257,6 +257,20 @@ order:
     movl %ebx, %edi
     faults "ring 3 movs, source unaligned, destination not present", 0x11, 0x0, "movsl"
     faults "ring 3 in without a right, unaligned", 0xd, 0x0, "insl"
+    movl $0x37b, BUF
+    fninit
+    fldcw BUF
+    fldz
+    fld1
+    fdiv %st(1), %st
+    faults "ring 3 fld, unaligned, an error waits", 0x10, 0x0, "flds BUF+0x1"
+    faults "ring 3 movq to mm, unaligned, an error waits", 0x10, 0x0, "movq BUF+0x1, %mm0"
+    faults "ring 3 movss, unaligned, an error waits", 0x11, 0x0, "movss BUF+0x1, %xmm0"
+    faults "ring 3 fnstcw, unaligned, an error waits", 0x11, 0x0, "fnstcw BUF+0x1"
+    fnclex
+    faults "ring 3 fld, unaligned, unmasked", 0x11, 0x0, "flds BUF+0x1"
+    clean "ring 3 fld, aligned, unmasked", "flds BUF"
+    fninit
     faults "ring 3 ud", 0x6, 0x0, "ud2"
     clean "ring 3 aligned after ud", "movl BUF, %eax"
     faults "ring 3 unaligned after ud", 0x11, 0x0, "movl BUF+0x1, %eax"
