@@ -5,6 +5,7 @@ The copy is what fetches would see under a monitor: traps and jumps over the sit
 stubs. The second audit follows `resumed`, where a trap is what the monitor makes of it: control goes on behind it.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
@@ -29,13 +30,14 @@ _SURE: Final = (Tier.CONFIRMED, Tier.LIKELY)
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """A site that is closed: what stood there, how it is closed, and the address of its stub."""
+    """A site that is closed: what stood there, how, the address of its stub, and how many bytes were written."""
 
     address: int
     mode: int
     original: bytes
     tactic: Tactic
     stub: int | None = None
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,26 +89,28 @@ def apply(code: CodeMap, findings: Iterable[Finding]) -> Patched:
     room = _after(binary)
     behind = -1  # the end of the last jump: what it covers is closed with it
     for finding in sorted(findings, key=lambda one: (one.address, one.mode)):
-        tactic = finding.tactic
-        if not finding.needs_patch or tactic is None:
+        if not finding.needs_patch or finding.tactic is None:
             continue
         if finding.address < behind and _in_stub(copy, finding):
             closed.append(_closed(finding, Tactic.STUB, stubs[-1][0]))
             continue
-        stub = _stub(copy, finding, room) if tactic is Tactic.STUB else None
-        if stub is not None:
-            copy.write(finding.address, jump(finding.address, room))
+        moved = _stub(copy, finding, room) if finding.tactic is Tactic.STUB else None
+        if moved is not None:
+            stub, size = moved
+            copy.write(finding.address, jump(finding.address, room) + INT3 * (size - JUMP))
+            closed.append(_closed(finding, Tactic.STUB, room, size))
             stubs.append((room, stub))
-            behind, room = finding.address + JUMP, room + len(stub.code)
-        elif tactic is not Tactic.STEP:
-            tactic = Tactic.TRAP
+            behind, room = finding.address + size, room + len(stub.code)
+        elif finding.tactic is Tactic.STEP:
+            closed.append(_closed(finding, Tactic.STEP))
+        else:
             copy.write(finding.address, INT3)
-        closed.append(_closed(finding, tactic, stubs[-1][0] if stub else None))
+            closed.append(_closed(finding, Tactic.TRAP, size=1))
     return Patched(_with_stubs(copy, stubs), tuple(closed), tuple(stubs))
 
 
-def _closed(finding: Finding, tactic: Tactic, stub: int | None) -> Closed:
-    return Closed(finding.address, finding.mode, finding.raw, tactic, stub)
+def _closed(finding: Finding, tactic: Tactic, stub: int | None = None, size: int = 0) -> Closed:
+    return Closed(finding.address, finding.mode, finding.raw, tactic, stub, size)
 
 
 def _in_stub(copy: _Copy, finding: Finding) -> bool:
@@ -119,8 +123,8 @@ def _after(binary: Binary) -> int:
     return -(-max((section.end for section in binary.sections), default=0) // _PAGE) * _PAGE
 
 
-def _stub(copy: _Copy, finding: Finding, at: int) -> Stub | None:
-    """The stub for a site, to lie at `at`; None where there is no place for it."""
+def _stub(copy: _Copy, finding: Finding, at: int) -> tuple[Stub, int] | None:
+    """The stub for a site, to lie at `at`, and the bytes that it replaces; None where there is no place for it."""
     site = copy.read(finding.address, finding.mode)
     if site is None:
         return None
@@ -128,7 +132,8 @@ def _stub(copy: _Copy, finding: Finding, at: int) -> Stub | None:
     if isinstance(insns, str):
         return None
     stub = build(insns, at, finding.address)
-    return stub if at + len(stub.code) <= _LIMIT else None
+    size = max(JUMP, sum(insn.length for insn in insns))
+    return (stub, size) if at + len(stub.code) <= _LIMIT else None
 
 
 def _with_stubs(copy: _Copy, stubs: list[tuple[int, Stub]]) -> Binary:
@@ -169,14 +174,26 @@ def _far_targets(code: CodeMap, closed: Iterable[Closed]) -> Iterator[Entry]:
                     yield Entry(insn.imm, mode, Origin.ENTRY, "behind a far transfer")
 
 
-def open_sites(patched: Patched, followed: CodeMap, options: AuditOptions) -> list[Finding]:
-    """What a second audit finds that still needs closing; `followed` is what `resumed` gave, followed."""
+def open_sites(code: CodeMap, patched: Patched, followed: CodeMap, options: AuditOptions) -> list[Finding]:
+    """What a second audit finds that still needs closing.
+
+    `code` is what the first audit saw, and `followed` is what `resumed` gave, followed. Bytes that look like
+    code only since patches stand beside them do not count.
+    """
     stepped = {(one.address, one.mode): one for one in patched.closed if one.tactic is Tactic.STEP}
     return [
         finding
         for finding in Findings(followed, options).all()
-        if finding.needs_patch and finding.tier in _SURE and not _is_closed(finding, patched, stepped)
+        if finding.needs_patch
+        and finding.tier in _SURE
+        and not _is_closed(finding, patched, stepped)
+        and not (finding.tier is Tier.LIKELY and _was_gap(code, finding.address))
     ]
+
+
+def _was_gap(code: CodeMap, address: int) -> bool:
+    index = bisect_right(code.flow.gaps, address, key=lambda gap: gap[0]) - 1
+    return index >= 0 and address < code.flow.gaps[index][1]
 
 
 def _is_closed(finding: Finding, patched: Patched, stepped: dict[tuple[int, int], Closed]) -> bool:
@@ -198,21 +215,14 @@ def _is_stub_work(finding: Finding, patched: Patched) -> bool:
 
 def entered_jumps(patched: Patched, code: CodeMap) -> list[int]:
     """Addresses inside the copy's jumps at which following `resumed`, as in `code`, found code: none may be."""
-    starts = {stub for stub, _ in patched.stubs}
-    found = []
-    for one in patched.closed:
-        if one.stub not in starts or code.at(one.address, one.mode) is None:
-            continue
-        starts.discard(one.stub)  # the first site of a stub is the one that has the jump
-        inside = range(one.address + 1, one.address + JUMP)
-        found += [at for at in inside if any(code.at(at, mode) for mode in (16, 32, 64))]
-    return found
+    inside = [at for one in patched.closed for at in range(one.address + 1, one.address + one.size)]
+    return [at for at in inside if any(code.at(at, mode) for mode in (16, 32, 64))]
 
 
 def changed_neighbours(code: CodeMap, patched: Patched) -> list[int]:
     """Addresses of instructions of the original that the copy shows otherwise although they are not closed."""
-    covered = {at for one in patched.closed for at in _replaced(one, patched)}
-    found = []
+    covered = {at for one in patched.closed for at in range(one.address, one.address + one.size)}
+    found = list[int]()
     for (index, _), lengths in [*code.flow.lengths.items(), *code.flow.likely.items()]:
         old = code.binary.sections[index]
         new = patched.binary.section_at(old.address)
@@ -222,13 +232,6 @@ def changed_neighbours(code: CodeMap, patched: Patched) -> list[int]:
                 if lengths[start] > at - start and old.address + start not in covered:
                     found.append(old.address + start)
     return found
-
-
-def _replaced(one: Closed, patched: Patched) -> range:
-    """The addresses at which instructions began that a patch replaces."""
-    if one.stub is None:
-        return range(one.address, one.address + (one.tactic is Tactic.TRAP))
-    return range(one.address, one.address + JUMP)
 
 
 def _differences(old: bytes, new: bytes) -> Iterator[int]:

@@ -29,7 +29,8 @@ def left_open(binary: Binary, **chosen: object) -> list[str]:
     patched = apply(code, Findings(code, options).all())
     again = mapped(resumed(code, patched))
     open_holes = [
-        f"open: {finding.text} at {finding.address:#x}" for finding in open_sites(patched, again, options)
+        f"open: {finding.text} at {finding.address:#x}"
+        for finding in open_sites(code, patched, again, options)
     ]
     entered = [f"entered: {address:#x}" for address in entered_jumps(patched, again)]
     return [
@@ -140,8 +141,8 @@ def test_overlapping_code_is_stepped() -> None:
     )
     patched = apply(code, [hole])
     assert patched.binary.sections == binary.sections
-    assert not open_sites(patched, CodeMap(resumed(code, patched), code.flow), AuditOptions())
-    assert open_sites(replace(patched, closed=()), code, AuditOptions())
+    assert not open_sites(code, patched, CodeMap(resumed(code, patched), code.flow), AuditOptions())
+    assert open_sites(code, replace(patched, closed=()), code, AuditOptions())
 
 
 PIECES = (
