@@ -106,4 +106,4 @@ def _stored_roms(part: Part) -> Iterator[Binary]:
         at += max(ROM_STEP, size)
 
 
-READER = Reader("bios", rank=66, matches=is_bios, read=read_bios)
+READER = Reader("bios", rank=63, matches=is_bios, read=read_bios)

@@ -178,6 +178,7 @@ TABLES: tuple[Callable[[MachO, Gathering], None], ...] = (
     _entry,
     _initializers,
     _symbols,
+    _stubs,
     _exports,
     _function_starts,
 )

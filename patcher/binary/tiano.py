@@ -14,6 +14,8 @@ SYMBOLS, EXTRA, LONGEST = 510, 19, 16
 """Symbols of the literal and length code, of the code that its lengths are coded in; longest code in bits."""
 MATCH = 253
 """A symbol above 255 is a match of this many bytes less."""
+PADDING = 8
+"""Bytes that may follow the last symbol; with more, the wrong width of the field was tried."""
 SYMBOLS_A_BLOCK = 128
 """Blocks with fewer on average are refused: tables for them would take more time than the file is worth."""
 
@@ -141,6 +143,8 @@ def _decode(data: memoryview, size: int, field: int) -> bytes:
             out.append(symbol)
         else:
             _copy(out, symbol - MATCH, _distance(bits, near))
+    if len(data) - bits.at + bits.count // 8 > PADDING:
+        raise _Damaged("it has more packed bytes than it needs")
     return bytes(out[:size])
 
 
