@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What is done, written down as it is done, so that a run that was ended goes on where it was.
+
+A journal is a text file: a line with what the outcomes depend on, then a line an outcome with the size and time of its
+file. A last line that was cut off is left out; a file that changed since is audited again.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from patcher.auditing.many import Outcome, Runner, Task, Work
+from patcher.auditing.options import AuditOptions
+from patcher.errors import PatcherError
+from patcher.patch_map import tables_digest
+from patcher.report.records import from_json, to_json
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An outcome, and what its file was like: size in bytes, time of change in nanoseconds."""
+
+    size: int
+    time: int
+    outcome: Outcome
+
+
+class Journal:
+    """The journal at `path`, made if need be. Raises `PatcherError` when it is of a run with other options."""
+
+    def __init__(self, path: str, options: AuditOptions) -> None:
+        self.path = path
+        self.done: dict[str, Line] = {}
+        head = json.dumps({"journal": "patchvisor.audit", "of": _digest(options)}) + "\n"
+        whole = self._read(head)
+        self._file = open(path, "r+" if whole else "w", encoding="utf-8")  # noqa: SIM115 (closed by close)
+        if whole:
+            self._file.seek(whole)
+            self._file.truncate()
+        else:
+            self._file.write(head)
+            self._file.flush()
+
+    def _read(self, head: str) -> int:
+        """Take over what the file says; how many bytes of it are whole lines."""
+        try:
+            text = Path(self.path).read_bytes()
+        except FileNotFoundError:
+            return 0
+        whole = text.rpartition(b"\n")[0].count(b"\n") + 1 if b"\n" in text else 0
+        lines = text.split(b"\n")[:whole]
+        if not lines:
+            return 0
+        if lines[0].decode("utf-8", "replace") + "\n" != head:
+            raise PatcherError(
+                f"{self.path} is no journal of an audit with these options; name another file."
+            )
+        for number, line in enumerate(lines[1:], 2):
+            self._take(line, f"{self.path}:{number}")
+        return sum(len(line) + 1 for line in lines)
+
+    def _take(self, line: bytes, where: str) -> None:
+        try:
+            document = json.loads(line)
+        except ValueError:
+            raise PatcherError(f"{where} is damaged; delete the journal and begin again.") from None
+        found = from_json(Line, document, where)
+        self.done[found.outcome.path] = found
+
+    def add(self, outcome: Outcome) -> None:
+        """Write down an outcome, at once: nothing that is done is lost when the process is ended."""
+        line = _line(outcome)
+        if line is not None:
+            self._file.write(json.dumps(to_json(line)) + "\n")
+            self._file.flush()
+
+    def known(self, task: Task) -> Outcome | None:
+        """The outcome of a task, when its file is as it was."""
+        found = self.done.get(task.path)
+        return found.outcome if found is not None and found == _line(found.outcome) else None
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._file.close()
+
+
+def resuming(journal: Journal, runner: Runner) -> Runner:
+    """A runner that takes from the journal what it knows, gives the rest to `runner`, and writes that down."""
+
+    def run(work: Work, tasks: Iterable[Task]) -> Iterator[Outcome]:
+        left = []
+        for task in tasks:
+            outcome = journal.known(task)
+            if outcome is None:
+                left.append(task)
+            else:
+                yield outcome
+        for outcome in runner(work, left):
+            journal.add(outcome)
+            yield outcome
+
+    return run
+
+
+def _digest(options: AuditOptions) -> str:
+    """What outcomes depend on besides the files."""
+    return sha256(f"{options!r} {tables_digest().hex()}".encode()).hexdigest()[:32]
+
+
+def _line(outcome: Outcome) -> Line | None:
+    try:
+        found = os.stat(outcome.path)
+    except OSError:
+        return None
+    return Line(found.st_size, found.st_mtime_ns, outcome)

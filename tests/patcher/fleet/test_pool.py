@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Audits over processes: everything is done once, whatever becomes of a process."""
+
+from pathlib import Path
+
+import pytest
+from fleet_work import dies_at_evil, dies_once, size
+
+from patcher.auditing.many import Outcome, Task
+from patcher.fleet.pool import pool
+
+
+@pytest.fixture
+def tasks(tmp_path: Path) -> list[Task]:
+    files = [tmp_path / f"{number:02}" for number in range(20)]
+    for number, file in enumerate(files):
+        file.write_bytes(bytes(number))
+    (tmp_path / "evil").write_bytes(bytes(10))
+    return [Task(str(file)) for file in (*files, tmp_path / "evil", tmp_path / "absent")]
+
+
+def by_path(outcomes) -> dict[str, Outcome]:
+    found = list(outcomes)
+    assert len({outcome.path for outcome in found}) == len(found)
+    return {Path(outcome.path).name: outcome for outcome in found}
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_every_file_once(jobs: int, tasks: list[Task]) -> None:
+    found = by_path(pool(jobs)(size, tasks[:-1]))
+    assert len(found) == 21
+    assert found["07"].skipped == 7
+
+
+def test_a_file_that_ends_its_process_is_the_only_one_lost(tasks: list[Task]) -> None:
+    found = by_path(pool(3)(dies_at_evil, tasks[:-1]))
+    assert len(found) == 21
+    (lost,) = found["evil"].unreadable
+    assert lost.reason == "The process that audited it was ended from outside, perhaps for want of memory."
+    assert all(outcome.skipped == int(name) for name, outcome in found.items() if name != "evil")
+
+
+def test_a_lost_process_costs_nothing(tasks: list[Task]) -> None:
+    found = by_path(pool(3)(dies_once, tasks[:-1]))
+    assert [outcome.unreadable for outcome in found.values()] == [()] * 21
+    assert found["evil"].skipped == 10
+
+
+def test_nothing_to_do_is_done() -> None:
+    assert list(pool(4)(size, [])) == []
