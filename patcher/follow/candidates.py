@@ -14,7 +14,7 @@ from patcher.follow.edges import Via, key_of
 from patcher.follow.evidence import data_words, taken
 from patcher.follow.explorer import Explorer
 from patcher.follow.likelihood import score
-from patcher.follow.modes import START
+from patcher.follow.modes import START, Processor, starts_protected_mode
 from patcher.follow.padding import padding_before
 from patcher.follow.space import Lane
 
@@ -30,10 +30,19 @@ def try_named(x: Explorer) -> bool:
     while True:
         found = sorted(_named(x) - tried)
         tried.update(found)
-        stayed = [try_at(x, address, bits, 0.0) for address, bits in map(_split, found)]
+        stayed = [_try_named(x, *_split(key)) for key in found]
         if not any(stayed):
             return changed
         changed = True
+
+
+def _try_named(x: Explorer, address: int, bits: int) -> bool:
+    """Follow what is named; it may be what another processor starts with, in real mode."""
+    lane = x.space.lane(address, 16)
+    if lane is not None and starts_protected_mode(lane, address - lane.base):
+        edge = (address, 16, Via.POINTER, 0, key_of(address, 16), Processor(page=address))
+        return not lane.lengths[address - lane.base] and x.attempt(edge) is not None
+    return try_at(x, address, bits, 0.0)
 
 
 def _split(key: int) -> tuple[int, int]:

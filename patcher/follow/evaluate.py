@@ -91,6 +91,8 @@ class State:
         """Write `size` bytes of a register."""
         if number == EAX and size > 1:
             self.ah = None
+        if number == ESP and size > 1:
+            self.stack.clear()
         if size >= 4 or (size == 2 and self.bits == 16):
             self.regs[number] = Value(value.const & bits_mask(size)) if not value.terms else value
             return
@@ -113,10 +115,16 @@ class State:
     def push(self, value: Value) -> None:
         """One more on the stack."""
         self.stack.append(value)
+        self.move_stack_pointer(-self.natural)
 
     def pop(self) -> Value:
         """The top of the stack; unknown when nothing of it is known."""
+        self.move_stack_pointer(self.natural)
         return self.stack.pop() if self.stack else self.fresh()
+
+    def move_stack_pointer(self, amount: int) -> None:
+        """Add to (e)sp."""
+        self.regs[ESP] = self.regs[ESP].plus(Value(amount & self.mask), self.mask)
 
 
 def reg_of(insn: Insn) -> int:
@@ -215,9 +223,11 @@ def _group1(s: State, insn: Insn, at: int) -> None:
 
 def _move_stack(s: State, operation: int, amount: int) -> None:
     """add or sub of the stack pointer."""
-    count = amount // s.natural if operation == 0 else -amount // s.natural
+    count = (amount if operation == 0 else -amount) // s.natural
+    s.move_stack_pointer(count * s.natural)
     if operation not in (0, 5):
         s.stack.clear()
+        s.regs[ESP] = s.fresh()
     elif count > 0:
         del s.stack[-count:]
     else:

@@ -15,7 +15,9 @@ LOWEST_ABSOLUTE: Final = 0x1000
 """Below this, words of data are small numbers, not addresses."""
 
 _RELATIVE: Final = re.compile(rb"[\x48\x4c]\x8d[\x05\x0d\x15\x1d\x25\x2d\x35\x3d]")
-_FROM_GOT: Final = re.compile(rb"\x8d[\x80-\x83\x85-\x8b\x8d-\x93\x95-\x9b\x9d-\xa3\xa5-\xab\xad-\xb3\xb5-\xbb\xbd-\xbf]")
+_FROM_GOT: Final = re.compile(
+    rb"\x8d[\x80-\x83\x85-\x8b\x8d-\x93\x95-\x9b\x9d-\xa3\xa5-\xab\xad-\xb3\xb5-\xbb\xbd-\xbf]"
+)
 
 
 def taken(space: Space, knowledge: Knowledge, lane: Lane) -> Iterator[int]:

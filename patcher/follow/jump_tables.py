@@ -190,7 +190,9 @@ def _read(space: Space, lane: Lane, at: int, shape: _Shape) -> Targets:
         found = _entries(space, lane, shape, base)
         if found:
             end = base + shape.stride * (len(found) - 1) + shape.size
-            return Targets(tuple(dict.fromkeys(found)), JumpTable(base, end, at), bounded=shape.count is not None)
+            return Targets(
+                tuple(dict.fromkeys(found)), JumpTable(base, end, at), bounded=shape.count is not None
+            )
     return Targets()
 
 

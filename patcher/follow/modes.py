@@ -8,12 +8,15 @@ file they are read; else the steps of a mode switch (SDM vol. 3A, 9.9 and 9.8.5)
 from dataclasses import dataclass, replace
 from typing import Final
 
+from patcher.binary.model import Privilege
 from patcher.follow.evaluate import EAX, State
 from patcher.follow.space import Lane, Space
+from patcher.x86.decode import Flow, Truncated, decode, flow
 from patcher.x86.insn import Insn
 
 EFER: Final = 0xC0000080
 LME: Final = 0x100
+_SWITCH: Final = 32
 PE: Final = 1
 PG: Final = 0x80000000
 
@@ -26,9 +29,20 @@ class Processor:
     long: bool = False
     paging: bool | None = None
     gdt: int | None = None
+    page: int | None = None
+    """Where code lies that runs at the start of some page: what another processor starts with, SDM vol. 3A, 9.4.4."""
 
 
 START: Final = Processor()
+
+
+def instruction(lane: Lane, offset: int) -> Insn | None:
+    """The instruction at an offset of a lane."""
+    try:
+        return decode(lane.code, offset, lane.bits)
+    except Truncated:
+        return None
+
 
 Recent = list[tuple[int, Insn, bool]]
 
@@ -89,7 +103,7 @@ def after(
     if insn.opcode == 0x01 and insn.reg == 6:
         return replace(now, protected=True)  # lmsw cannot clear PE
     if insn.opcode == 0x01 and insn.reg == 2 and insn.is_memory:
-        return replace(now, gdt=_table(state, insn, space, lane, at))
+        return replace(now, gdt=_table(now, state, insn, space, lane, at))
     if insn.opcode == 0x30:
         return _after_wrmsr(now, recent, state)
     return now
@@ -105,17 +119,19 @@ def _after_wrmsr(now: Processor, recent: Recent, state: State) -> Processor:
     return replace(now, long=True if ones & LME else False if zeros & LME else now.long)
 
 
-def linear_candidates(lane: Lane, offset: int) -> tuple[int, ...]:
+def linear_candidates(lane: Lane, offset: int, page: int | None = None) -> tuple[int, ...]:
     """Where an offset of 16-bit code may lie: its segment's base is not told by the code."""
+    if page is not None:
+        return (page + (offset & 0xFFF),)
     return offset, lane.base + offset, (lane.base & ~0xFFFF) + offset
 
 
-def _table(state: State, insn: Insn, space: Space, lane: Lane, at: int) -> int | None:
+def _table(now: Processor, state: State, insn: Insn, space: Space, lane: Lane, at: int) -> int | None:
     """The base that lgdt loads, when its operand lies in the file and holds an address in the file."""
     operand = state.address(insn, at).known
     if operand is None:
         return None
-    for address in (operand,) if lane.bits != 16 else linear_candidates(lane, operand):
+    for address in (operand,) if lane.bits != 16 else linear_candidates(lane, operand, now.page):
         limit, base = space.read(address, 2), space.read(address + 2, 8 if lane.bits == 64 else 4)
         if limit is None or base is None or limit & 7 not in (7, 0):
             continue
@@ -134,22 +150,27 @@ def _descriptor(space: Space, gdt: int, selector: int) -> tuple[int, int] | None
     return base, 64 if raw >> 53 & 1 else 32 if raw >> 54 & 1 else 16
 
 
+_BY_CONVENTION: Final = {0x23: 32, 0x33: 64, 0x73: 32, 0x1B: 32}
+"""The user code segments of Linux and Windows."""
+
+
 def far_target(
     space: Space, lane: Lane, now: Processor, selector: int | None, offset: int
 ) -> tuple[int, int] | None:
     """Address and bits of a far transfer's target; None when the size of its code is not known."""
+    here = (offset, lane.base + offset) if now.page is None else (now.page + (offset & 0xFFF), offset)
     if now.gdt is not None and selector is not None and now.protected is not False:
         found = _descriptor(space, now.gdt, selector)
         if found is not None:
-            return _first_code(space, (found[0] + offset, offset, lane.base + offset)), found[1]
-    if lane.bits == 16 and not now.protected:
+            return _first_code(space, (found[0] + offset, *here)), found[1]
+    if now.protected is False or (lane.bits == 16 and not now.protected):
         return _real(space, lane, selector, offset), 16
-    if lane.bits == 16:
-        return _first_code(space, (offset, lane.base + offset)), 32
-    if lane.bits == 32 and now.protected is False:
-        return _real(space, lane, selector, offset), 16
+    if selector in _BY_CONVENTION and space.binary.privilege is Privilege.USER:
+        return _first_code(space, here), _BY_CONVENTION[selector]
     if lane.bits == 32 and now.long and now.paging is not False:
-        return _first_code(space, (offset, lane.base + offset)), 64
+        return _first_code(space, here), 64
+    if lane.bits == 16 or not now.paging:  # what reloads CS in the same mode
+        return _first_code(space, here), 32 if lane.bits == 16 else lane.bits
     return None
 
 
@@ -161,3 +182,21 @@ def _real(space: Space, lane: Lane, selector: int | None, offset: int) -> int:
     """A real-mode far pointer; a boot program may be linked at the base of its section."""
     linear = (selector or 0) * 16 + offset
     return _first_code(space, (linear, (lane.base & ~0xFFFFF) + linear, *linear_candidates(lane, offset)[1:]))
+
+
+def starts_protected_mode(lane: Lane, offset: int) -> bool:
+    """Is this real-mode code that switches to protected mode within a few instructions (SDM vol. 3A, 9.9.1)?"""
+    switched = 0
+    for _ in range(_SWITCH):
+        insn = instruction(lane, offset) if offset < lane.size else None
+        if insn is None:
+            return False
+        if insn.opmap == 1 and (insn.opcode, insn.reg) in ((0x22, 0), (0x01, 6)):
+            switched = 4
+        elif insn.opmap == 0 and insn.opcode == 0xEA:
+            return switched > 0
+        elif flow(insn) in (Flow.JUMP, Flow.STOP) and insn.opcode != 0xEB:
+            return False
+        switched -= 1
+        offset += insn.length
+    return False

@@ -25,4 +25,8 @@ def padding_before(lane: Lane, offset: int) -> bool:
     if code[offset - 1] in _FILL or code[offset - 1] == 0xC3:
         return True
     before = lane.before(offset)
-    return before is not None and lane.lengths[before] < MARKS and code[before] in (0xE9, 0xEB, 0xC2, 0xCB, 0xCF, 0xF4)
+    return (
+        before is not None
+        and lane.lengths[before] < MARKS
+        and code[before] in (0xE9, 0xEB, 0xC2, 0xCB, 0xCF, 0xF4)
+    )

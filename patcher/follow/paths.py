@@ -6,23 +6,14 @@ from typing import Final
 
 from patcher.follow.edges import WEAK, Via, key_of
 from patcher.follow.evaluate import Step
+from patcher.follow.modes import instruction
 from patcher.follow.space import Lane, Space
-from patcher.x86.decode import Truncated, decode
-from patcher.x86.insn import Insn
 from patcher.x86.walk import BRANCH, CALL, STOP, entry_at
 
 Parents = Mapping[int, int]
 """Key of where a run starts → instruction that leads there << 3 | `Via`."""
 
 _EVENTS: Final = frozenset((0xF4, 0xCC, 0xCD, 0xCE, 0xF1))
-
-
-def instruction(lane: Lane, offset: int) -> Insn | None:
-    """The instruction at an offset of a lane."""
-    try:
-        return decode(lane.code, offset, lane.bits)
-    except Truncated:
-        return None
 
 
 def is_event(lane: Lane, offset: int) -> bool:

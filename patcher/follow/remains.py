@@ -31,7 +31,8 @@ def _covered(space: Space, index: int) -> bytearray:
 
 
 _RUN: Final = re.compile(
-    b"(?:" + b"|".join(re.escape(bytes([n])) + b"[^\\x01-\\x0f]{%d}" % (n - 1) for n in range(1, 16)) + b")+", re.DOTALL
+    b"(?:" + b"|".join(re.escape(bytes([n])) + b"[^\\x01-\\x0f]{%d}" % (n - 1) for n in range(1, 16)) + b")+",
+    re.DOTALL,
 )
 
 
@@ -91,7 +92,12 @@ def everything(space: Space, gaps: Ranges, known: set[int]) -> Iterator[Site]:
             continue
         code, covered = space.code(index), _covered(space, index)
         for bits in modes:
-            if bits != section.mode and (index, bits) not in space.lanes and len(modes) > 1 and len(code) > 1 << 20:
+            if (
+                bits != section.mode
+                and (index, bits) not in space.lanes
+                and len(modes) > 1
+                and len(code) > 1 << 20
+            ):
                 continue
             for offset, length in anywhere(code, bits, 0, len(code)):
                 address = section.address + offset

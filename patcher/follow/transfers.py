@@ -16,6 +16,7 @@ from patcher.follow.model import ProblemKind
 from patcher.follow.modes import Processor
 from patcher.follow.paths import instruction, path_to
 from patcher.follow.space import Lane
+from patcher.follow.values import Value
 from patcher.x86.insn import Insn
 from patcher.x86.walk import Item
 
@@ -264,8 +265,14 @@ class Transfers:
         self, lane: Lane, offset: int, insn: Insn, state: State, owner: int, now: Processor
     ) -> None:
         """jmp m16:16, m16:32: the pointer may be in the file."""
-        address = state.address(insn, lane.base + offset).known
-        size = 2 if insn.operand_size == 16 else 4
+        size = 2 if insn.operand_size == 16 else insn.operand_size >> 3
+        where = state.address(insn, lane.base + offset)
+        stored = state.slots.get(where), state.slots.get(where.plus(Value(size), state.mask))
+        if stored[0] is not None and stored[0].known is not None:
+            chosen = stored[1].known if stored[1] is not None else None
+            self._switch(lane, offset, now, chosen and chosen & 0xFFFF, stored[0].const, owner)
+            return
+        address = where.known
         for place in () if address is None else (address, self._near(lane, address)):
             pointer, selector = self.space.read(place, size), self.space.read(place + size, 2)
             if pointer is not None and selector is not None:
