@@ -50,14 +50,11 @@ class Journal:
             text = Path(self.path).read_bytes()
         except FileNotFoundError:
             return 0
-        whole = text.rpartition(b"\n")[0].count(b"\n") + 1 if b"\n" in text else 0
-        lines = text.split(b"\n")[:whole]
-        if not lines:
-            return 0
-        if lines[0].decode("utf-8", "replace") + "\n" != head:
+        if not text.startswith(head.encode()) and not head.encode().startswith(text):
             raise PatcherError(
                 f"{self.path} is no journal of an audit with these options; name another file."
             )
+        lines = text.split(b"\n")[:-1]
         for number, line in enumerate(lines[1:], 2):
             self._take(line, f"{self.path}:{number}")
         return sum(len(line) + 1 for line in lines)

@@ -77,10 +77,21 @@ def test_other_options_are_another_run(tasks: list[Task], tmp_path: Path) -> Non
 
 def test_a_file_that_is_no_journal_is_not_touched(tmp_path: Path) -> None:
     file = tmp_path / "notes"
-    file.write_text("my notes\n")
-    with pytest.raises(PatcherError):
-        Journal(str(file), OPTIONS)
-    assert file.read_text() == "my notes\n"
+    for text in ("my notes\n", "my notes"):
+        file.write_text(text)
+        with pytest.raises(PatcherError):
+            Journal(str(file), OPTIONS)
+        assert file.read_text() == text
+
+
+def test_a_journal_that_was_just_begun_is_begun_again(tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    Journal(str(journal), OPTIONS).close()
+    head = journal.read_bytes()
+    for size in range(len(head)):
+        journal.write_bytes(head[:size])
+        Journal(str(journal), OPTIONS).close()
+        assert journal.read_bytes() == head
 
 
 def test_a_damaged_line_is_named(tasks: list[Task], tmp_path: Path) -> None:

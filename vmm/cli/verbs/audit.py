@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from vmm.cli.audit_fleet import FleetChoices, part, runner, with_fleet_options
 from vmm.cli.audit_options import (
     AuditChoices,
     audit_options,
@@ -27,7 +28,9 @@ FOUND, UNREADABLE = 1, 3
 
 @click.command("audit", short_help="Find what breaks under a monitor.")
 @with_options
-def command(**chosen: object) -> int:
+@with_fleet_options
+def command(jobs: int | None, shard: str | None, journal: str | None, engine: str, scheduler: str | None,
+            **chosen: object) -> int:  # fmt: skip
     """Find the instructions in programs, kernels, firmware and archives of them that are sensitive but not
     privileged (Popek and Goldberg), say what goes wrong where each runs, how it is closed, and whether the whole
     can be virtualized. `patchvisor explain RULE` explains a finding's rule.
@@ -36,15 +39,17 @@ def command(**chosen: object) -> int:
     file could not be read.
     """
     choices = AuditChoices(**chosen)  # type: ignore[arg-type]
+    fleet = FleetChoices(jobs, shard, journal, engine, scheduler)
     options, fail_on = audit_options(choices), level(choices)
     known, ignored = baseline(choices), ignores(choices)
     with ExitStack() as opened:
         stream = _stream(choices.output, opened)
         from patcher.auditing.many import audit_many, tasks_of
 
-        tasks = list(tasks_of(choices.paths))
+        tasks = part(fleet, list(tasks_of(choices.paths)))
+        chosen_runner = opened.enter_context(runner(fleet, options, len(tasks)))
         with AuditProgress(len(tasks)) as progress:
-            report = audit_many(tasks, options, tell=lambda outcome: progress.tell(outcome.path))
+            report = audit_many(tasks, options, chosen_runner, lambda outcome: progress.tell(outcome.path))
         report = _reduced(report, known, ignored)
         _write(report, choices, stream)
     return _status(report, fail_on)

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`patchvisor audit` over many files, in parts, again; `patchvisor merge`."""
+
+from pathlib import Path
+
+import pytest
+
+import guests
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    found = tmp_path / "images"
+    found.mkdir()
+    for name in ("hello", "timer", "tasks", "gates"):
+        (found / name).write_bytes(guests.build(name))
+    (found / "notes.txt").write_text("no code")
+    return found
+
+
+def test_parts_merged_are_the_whole(patchvisor, folder: Path, tmp_path: Path) -> None:
+    whole = patchvisor("audit", "images", "--format", "json", "--fail-on", "nothing").out
+    names = []
+    for number in (1, 2, 3):
+        said = patchvisor(
+            "audit", "images", "--format", "json", "--shard", f"{number}/3", "--fail-on", "nothing"
+        )
+        (tmp_path / f"{number}.json").write_text(said.out)
+        names.append(f"{number}.json")
+    assert patchvisor("merge", *names).out == whole
+    assert patchvisor("merge", *names, "--format", "csv").out.startswith("path,program,address,")
+
+
+def test_processes_find_what_one_finds(patchvisor, folder: Path) -> None:
+    one, two = (patchvisor("audit", "images", "--format", "json", "-j", jobs) for jobs in "12")
+    assert one == two
+
+
+def test_a_journal_saves_the_work(patchvisor, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = ("audit", "images", "--format", "json", "-j", "1", "--journal", "done")
+    first = patchvisor(*command)
+    monkeypatch.setattr("patcher.auditing.many.audit_bytes", lambda *_: pytest.fail("audited again"))
+    assert patchvisor(*command) == first
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--shard", "4/3"], "--shard 4/3: There is no part 4 of 3: parts are counted from 1."),
+        (["--engine", "dask"], "--engine dask and --scheduler ADDR belong together"),
+        (
+            ["--journal", "images/notes.txt"],
+            "is no journal of an audit with these options; name another file.",
+        ),
+        (["--journal", "none/x"], "--journal none/x: No such file or directory"),
+    ],
+)
+def test_what_contradicts_itself_is_a_usage_error(
+    patchvisor, folder: Path, options: list[str], sentence: str
+) -> None:
+    said = patchvisor("audit", "images", *options)
+    assert (said.status, said.out) == (2, "")
+    assert sentence in said.err
+
+
+def test_what_is_no_report_cannot_be_merged(patchvisor, folder: Path) -> None:
+    said = patchvisor("merge", "images/notes.txt")
+    assert said.status == 2
+    assert "images/notes.txt is no JSON report of an audit" in said.err
+    assert patchvisor("merge", "absent").status == 2

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`patchvisor merge`: the reports of shards as one."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from patcher.errors import PatcherError
+from vmm.cli.audit_options import form_name
+
+if TYPE_CHECKING:
+    from patcher.auditing.model import AuditReport
+
+
+@click.command("merge", short_help="Put reports of audits together.")
+@click.argument("reports", nargs=-1, required=True, metavar="REPORT...")
+@click.option(
+    "--format", "form", type=form_name, default="json", metavar="FORM", help="As in patchvisor audit.  [json]"
+)
+@click.option("-v", "--verbose", is_flag=True, help="With --format text: show harmless findings too.")
+def command(reports: tuple[str, ...], form: str, verbose: bool) -> int:
+    """Put REPORTs, which `patchvisor audit --format json` wrote, together: the same report as one run over everything.
+
+    The status is 0; 2 when a file is no such report, or two of them say different things about one file.
+    """
+    from patcher.fleet.merge import merge
+    from patcher.report.form import Options, forms
+
+    try:
+        merged = merge([_read(path) for path in reports])
+    except PatcherError as error:
+        raise click.UsageError(str(error)) from None
+    for piece in forms()[form].render(merged, Options(verbose=verbose)):
+        sys.stdout.write(piece)
+    return 0
+
+
+def _read(path: str) -> "AuditReport":
+    from patcher.report.json_report import read_report
+
+    try:
+        return read_report(Path(path).read_text(encoding="utf-8"), path)
+    except OSError as error:
+        raise PatcherError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise PatcherError(f"{path} is no JSON report of an audit.") from None
