@@ -84,7 +84,11 @@ def _named(elf: ElfFile, row: SectionHeader) -> Section:
 
 
 def _disagreement(elf: ElfFile, rows: list[SectionHeader], loads: list[ProgramHeader]) -> str:
-    """Why section headers cannot be what is loaded; "" when they can."""
+    """Why section headers cannot be what is loaded; "" when they can.
+
+    Executable sections in a segment that is not are believed: vmlinux's .init.text is one, since the kernel
+    maps itself.
+    """
     end = 0
     for row in rows:
         if row.address < end:
@@ -95,8 +99,6 @@ def _disagreement(elf: ElfFile, rows: list[SectionHeader], loads: list[ProgramHe
             return f"section {row.name} is in no segment"
         if row.type != SHT_NOBITS and row.offset - home.offset != row.address - home.vaddr:
             return f"section {row.name} is elsewhere in the file than its segment has it"
-        if row.is_executable and not home.flags & PF_X:
-            return f"section {row.name} claims to be executable and its segment is not"
     return _entry_doubt(elf, rows, loads)
 
 

@@ -69,6 +69,8 @@ class Gathering:
         known = self.entries.get(key)
         if known is None or _ORDER[origin] < _ORDER[known[0]]:
             self.entries[key] = (origin, name or (known[1] if known else ""))
+        elif name and not known[1]:
+            self.entries[key] = (known[0], name)
 
     def named(self, name: str) -> Iterator[Section]:
         """Every section of this name."""

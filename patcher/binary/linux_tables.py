@@ -62,6 +62,18 @@ def read_tables(into: Gathering, space: AddressSpace) -> None:
             _read(table, address, data, place)
 
 
+def find_fentry(into: Gathering, space: AddressSpace) -> None:
+    """The call to the tracer that begins most functions, where `__mcount_loc` cannot be found (no symbol for it)."""
+    tracers = {address for address, name, _, _ in into.symbols if name in ("__fentry__", "mcount")}
+    for start in into.functions if tracers else ():
+        code = bytes(space.view(start, 9))
+        at = 4 if code.startswith(b"\xf3\x0f\x1e") else 0
+        if code[at : at + 1] == b"\xe8" and len(code) >= at + 5:
+            target = start + at + 5 + struct.unpack_from("<i", code, at + 1)[0]
+            if target in tracers:
+                into.rewritten.add((start + at, start + at + 5, "__mcount_loc"))
+
+
 def _found(table: Table, into: Gathering, space: AddressSpace) -> Iterator[tuple[int, memoryview]]:
     sections = [s for s in into.named(table.section) if s.data]
     yield from ((section.address, section.data) for section in sections)
@@ -95,11 +107,12 @@ def _padding(form: str) -> int:
 
 
 def _whole(data: memoryview, size: int, padding: int) -> memoryview | bytes:
-    """The table, if it is one of records of this size; else nothing."""
-    lacking = -len(data) % size
-    if lacking > padding:
+    """The table's records, if it can be one of records of this size; zeros behind the last fill up a page."""
+    used = len(bytes(data).rstrip(b"\0"))
+    whole = -(-used // size) * size
+    if whole > len(data) + padding:
         return b""
-    return bytes(data) + bytes(lacking) if lacking else data
+    return bytes(data) + bytes(whole - len(data)) if whole > len(data) else data[:whole]
 
 
 def _record(form: str, data: memoryview | bytes, at: int, address: int, addresses: int) -> Record:

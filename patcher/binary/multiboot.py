@@ -1,30 +1,33 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Multiboot images that are no ELF files: one piece, placed by the address fields of its header.
+"""Multiboot images without an ELF header: the header's address fields say what goes where (Multiboot 0.6.96, 3.1).
 
-Multiboot 0.6.96, section 3.1.3. Entered in 32-bit protected mode at entry_addr.
+An ELF file with a Multiboot header is read by `patcher.binary.elf`, which knows more about it.
 """
 
-from patcher.binary.model import Binary, Entry, Origin, Privilege, Reader, Section
-from patcher.image import multiboot
+from patcher.binary.gathering import Gathering
+from patcher.binary.model import Binary, Origin, Privilege, Reader, Section
+from patcher.errors import PatcherError
 from patcher.image.elf import MAGIC
-
-
-def _matches(data: bytes) -> bool:
-    return multiboot.FORMAT.matches(data) and not data.startswith(MAGIC)
+from patcher.image.multiboot import FORMAT, find_header, read_address_fields
 
 
 def read_multiboot(data: bytes, name: str) -> tuple[Binary, ...]:
-    """The one program. Raises `PatcherError` when the address fields contradict each other or the file."""
-    image = multiboot.FORMAT.read(data, name)
+    """The one segment that the header describes, entered in 32-bit protected mode."""
+    header = find_header(data, name)
+    if header is None or not header.has_addresses:
+        raise PatcherError(f"{name} has no Multiboot header with address fields.")
+    image = read_address_fields(data, header, name)
     (segment,) = image.segments
-    header = multiboot.header_offset(data)
-    found = multiboot.find_header(data, name)
-    assert header is not None
-    assert found is not None
-    offset = header - (found.header_addr - found.load_addr)
+    offset = header.offset - (header.header_addr - header.load_addr)
     section = Section("image", segment.address, segment.data, segment.size, True, True, 32, offset)
-    entry = Entry(image.entry, 32, Origin.PROTOCOL, "Multiboot")
-    return (Binary("", "multiboot", 32, Privilege.KERNEL, (section,), (entry,)),)
+    into = Gathering("multiboot", 32, Privilege.KERNEL, [section])
+    into.enter(image.entry, Origin.PROTOCOL, "Multiboot")
+    return (into.binary("", name),)
 
 
-READER = Reader("multiboot", rank=40, matches=_matches, read=read_multiboot)
+READER = Reader(
+    "multiboot",
+    rank=20,
+    matches=lambda data: not data.startswith(MAGIC) and FORMAT.matches(data),
+    read=read_multiboot,
+)

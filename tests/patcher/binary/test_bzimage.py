@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""bzImages: their three programs, every way in, and the kernel's relocations and own symbols."""
+
+import bz2
+import gzip
+import lzma
+import struct
+from dataclasses import replace
+
+import pytest
+from elf_maker import ALLOC, EXEC, Maker, Part
+from executables import BzImage
+
+from patcher.binary.bzimage import READER
+from patcher.binary.model import Binary, Entry, Origin, Privilege
+
+TEXT, DATA = 0xC100_0000, 0xC100_1000
+BOMB = gzip.compress(bytes(1 << 20))
+CODE = b"\xb8" + struct.pack("<I", TEXT + 9) + b"\xf4" * 27
+
+
+def kernel(*parts: Part, tail: bytes = b"") -> bytes:
+    """A stripped vmlinux of `.text` and some data, with its relocations behind it."""
+    sections = [Part(".text", CODE, ALLOC | EXEC, address=TEXT), *parts]
+    maker = Maker(sections, type=2, entry=0x100_0000)
+    maker.segments = [
+        (1, 5 if i == 0 else 6, i, p.address, p.address - 0xC000_0000, len(p.data))
+        for i, p in enumerate(sections)
+    ]
+    return bytes(maker) + tail
+
+
+def bzimage(packed: bytes, **fields: int) -> bytes:
+    """A decompressor of 0x400 bytes, the packed kernel, and 64 bytes more."""
+    head = bytearray(bytes(BzImage(b"\xf4" * 0x400 + packed + b"\x90" * 64)))
+    values = {"payload": 0x400, "size": len(packed), "handover": 0, "flags": 0, **fields}
+    struct.pack_into("<2I", head, 0x248, values["payload"], values["size"])
+    struct.pack_into("<I", head, 0x264, values["handover"])
+    struct.pack_into("<H", head, 0x236, values["flags"])
+    head[0x201] = 0x66
+    return bytes(head)
+
+
+def read(data: bytes) -> tuple[Binary, ...]:
+    return READER.read(data, "vmlinuz")
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+def test_a_bzimage_is_three_programs(pack) -> None:  # type: ignore[no-untyped-def]
+    setup, decompressor, payload = read(bzimage(pack(kernel()) + b"\1\2\3\4"))
+    assert [(b.name, b.format, b.mode) for b in (setup, decompressor, payload)] == [
+        ("setup", "linux", 16), ("decompressor", "linux", 32), ("payload", "linux", 32),
+    ]  # fmt: skip
+    assert {b.privilege for b in (setup, decompressor, payload)} == {Privilege.KERNEL}
+    assert [(e.address, e.mode) for e in setup.entries] == [(0x200, 16)]
+    assert next((s.name, s.address, s.file_offset) for s in setup.sections if s.executable) == (
+        "jump",
+        0x200,
+        0x200,
+    )
+    assert decompressor.entries == (Entry(0x10_0000, 32, Origin.PROTOCOL, "startup_32"),)
+    packed = decompressor.section_at(0x10_0400)
+    assert packed is not None
+    assert (packed.name, packed.executable, packed.file_offset) == ("packed kernel", False, 0x400 + 0x400)
+    assert payload.entries == (Entry(TEXT, 32, Origin.ENTRY),)
+    assert {s.file_offset for s in payload.sections} == {None}
+
+
+def test_a_64_bit_kernel_has_an_entry_of_each_mode_and_handovers() -> None:
+    _, decompressor, *_ = read(bzimage(gzip.compress(kernel()), flags=0b1101, handover=0x40))
+    assert [(e.address, e.mode, e.name) for e in decompressor.entries] == [
+        (0x10_0000, 32, "startup_32"),
+        (0x10_0040, 32, "EFI handover"),
+        (0x10_0200, 64, "startup_64"),
+        (0x10_0240, 64, "EFI handover"),
+    ]
+    assert [(s.name, s.mode) for s in decompressor.sections][:2] == [("startup_32", 32), ("startup_64", 64)]
+
+
+def test_old_kernels_packed_payload_is_searched_for() -> None:
+    data = bytearray(bzimage(gzip.compress(kernel())))
+    data[0x206:0x208] = struct.pack("<H", 0x207)
+    assert read(bytes(data))[2].entries == (Entry(TEXT, 32, Origin.ENTRY),)
+
+
+def test_a_kernel_without_elf_header_is_one_section() -> None:
+    payload = read(bzimage(gzip.compress(b"\xf4" * 64)))[2]
+    assert [(s.address, s.size) for s in payload.sections] == [(0xC010_0000, 64)]
+    assert payload.entries == (Entry(0xC010_0000, 32, Origin.PROTOCOL),)
+
+
+@pytest.mark.parametrize(
+    ("packed", "sentence"),
+    [
+        (b"?" * 64, "vmlinuz!payload is packed in a way that is not known."),
+        (gzip.compress(kernel())[:60], "The gzip stream of vmlinuz!payload is damaged: it ends too early."),
+        (BOMB, f"vmlinuz!payload unpacks to more than {32 * len(BOMB)} bytes, which is the limit."),
+    ],
+)
+def test_a_kernel_that_does_not_unpack_costs_itself_only(packed: bytes, sentence: str) -> None:
+    binaries = read(bzimage(packed))
+    assert [b.name for b in binaries] == ["setup", "decompressor"]
+    assert binaries[1].notes == (sentence,)
+
+
+def test_relocations_tell_pointers_and_fields() -> None:
+    data = struct.pack("<2I", TEXT + 4, 7)
+    tail = struct.pack("<3I", 0, TEXT + 1, DATA)
+    payload = read(bzimage(gzip.compress(kernel(Part(".data", data, address=DATA), tail=tail))))[2]
+    assert payload.fields == (TEXT + 1,)
+    assert payload.pointers == (TEXT + 4, TEXT + 9)
+
+
+def test_64_bit_lists_of_relocations_stand_in_front_of_each_other() -> None:
+    text, data = 0xFFFF_FFFF_8100_0000, 0xFFFF_FFFF_8100_1000
+    code = b"\x48\xc7\xc0" + struct.pack("<I", (text + 5) & 0xFFFF_FFFF) + b"\xf4" * 25
+    parts = [
+        Part(".text", code, ALLOC | EXEC, address=text),
+        Part(".data", struct.pack("<Q", text + 8), address=data),
+    ]
+    maker = Maker(parts, type=2, entry=0x100_0000, bits=64)
+    maker.segments = [(1, 5, i, p.address, 0x100_0000 + 0x1000 * i, len(p.data)) for i, p in enumerate(parts)]
+    low = (1 << 32) - 1
+    tail = struct.pack("<5I", 0, data & low, 0, 0, (text + 3) & low)
+    payload = read(bzimage(gzip.compress(bytes(maker) + tail), flags=1))[2]
+    assert (payload.fields, payload.pointers) == ((text + 3,), (text + 5, text + 8))
+
+
+def kallsyms(names: list[tuple[int, str]], base: int, is_new: bool) -> bytes:
+    """The kernel's symbol table: before 6.4 the addresses stand in front, since then behind."""
+    tokens = [bytes([i]) if 0x21 <= i < 0x7F else b"x%02x" % i for i in range(256)]
+    table = b"".join(token + b"\0" for token in tokens)
+    index, at = b"", 0
+    for token in tokens:
+        index, at = index + struct.pack("<H", at), at + len(token) + 1
+    packed, markers = b"", b""
+    for number, (_, name) in enumerate(names):
+        if number % 256 == 0:
+            markers += struct.pack("<I", len(packed))
+        packed += bytes([len(name)]) + name.encode()
+    pad = lambda data: data + bytes(-len(data) % 4)  # noqa: E731
+    offsets = b"".join(struct.pack("<I", at - base) for at, _ in names)
+    middle = struct.pack("<I", len(names)) + pad(packed) + markers + pad(table) + index
+    return (
+        middle + offsets + struct.pack("<I", base) if is_new else offsets + struct.pack("<I", base) + middle
+    )
+
+
+@pytest.mark.parametrize("is_new", [False, True])
+def test_the_kernels_own_symbols_name_its_functions(is_new: bool) -> None:
+    names = [(TEXT, "T_text"), (TEXT, "Tstartup"), (TEXT + 12, "tpanic"), (TEXT + 20, "Tlast")]
+    names += [(DATA + 8 * i, f"dvariable_{i}") for i in range(600)]
+    data = Part(".rodata", b"junk" * 8 + kallsyms(names, TEXT, is_new) + bytes(64), address=DATA)
+    payload = read(bzimage(gzip.compress(kernel(replace(data, flags=ALLOC)))))[2]
+    assert [(e.address, e.name) for e in payload.entries] == [
+        (TEXT, "startup"), (TEXT + 12, "panic"), (TEXT + 20, "last"),
+    ]  # fmt: skip
+    assert [(f.start - TEXT, f.end - TEXT, f.name) for f in payload.functions] == [
+        (0, 12, "startup"), (12, 20, "panic"), (20, 32, "last"),
+    ]  # fmt: skip
+    assert payload.returns_never == (TEXT + 12,)
