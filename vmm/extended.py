@@ -9,6 +9,8 @@ exact fractions.
 from fractions import Fraction
 from typing import Final
 
+from vmm.numbers import FRACTION, Number
+
 BIAS: Final = 24576
 _EXPONENT_BIAS: Final = 16383
 _PRECISION: Final = (24, 64, 53, 64)  # by the control word's field
@@ -25,11 +27,17 @@ def value(register: Register) -> Fraction:
     return Fraction(-significand if exponent >> 15 else significand) * Fraction(2) ** power
 
 
-def value_of_number(exponent: int, fraction: int, negative: bool, size: int) -> Fraction:
-    """The same of the fields of a finite number in memory, 4 or 8 bytes."""
-    bits, bias = (23, 127) if size == 4 else (52, 1023)
-    whole = fraction | (1 << bits if exponent else 0)
-    return Fraction(-whole if negative else whole) * Fraction(2) ** (max(exponent, 1) - bias - bits)
+def value_of_number(number: Number) -> Fraction:
+    """The same of a finite number in memory or in a lane."""
+    bits, bias = FRACTION[number.size], 127 if number.size == 4 else 1023
+    whole = number.fraction | (1 << bits if number.exponent else 0)
+    return Fraction(-whole if number.negative else whole) * Fraction(2) ** (max(number.exponent, 1) - bias - bits)
+
+
+def fits(exact: Fraction, bits: int) -> bool:
+    """Does a significand of `bits` bits hold it, whatever the exponent?"""
+    top, bottom = abs(exact.numerator), exact.denominator
+    return not bottom & bottom - 1 and top // (top & -top or 1) < 1 << bits
 
 
 def calculate(reg: int, first: Fraction, other: Fraction) -> Fraction:

@@ -20,7 +20,8 @@ class X87:
     `reads` must not be empty. `pushes` needs an empty ST(7). `raises` are the exceptions beside stack faults. `loads`
     is the size of a floating-point memory operand (4 or 8 bytes) and `stores` that of a memory destination, 0 for
     none; `integer` says that the latter is a number of the integer kind. `result` is where a register result is found
-    when the instruction is done, None without one.
+    when the instruction is done, None without one. `compares` says that the answer is in C3, C2 and C0,
+    `moves` that registers are exchanged or moved as they are.
     """
 
     reads: tuple[int, ...] = ()
@@ -30,6 +31,8 @@ class X87:
     stores: int = 0
     integer: bool = False
     result: int | None = None
+    compares: bool = False
+    moves: bool = False
 
 
 def is_x87(insn: Insn) -> bool:
@@ -62,14 +65,14 @@ def operation(insn: Insn) -> X87:
 def _arithmetic_memory(escape: int, reg: int) -> X87:
     loads = FLOATS.get(escape, 0)
     if reg in (2, 3):
-        return X87((0,), raises=_COMPARE, loads=loads)
+        return X87((0,), raises=_COMPARE, loads=loads, compares=True)
     return X87((0,), raises=_ALL, loads=loads, result=0)
 
 
 def _arithmetic(escape: int, reg: int, rm: int) -> X87:
     """add mul com comp sub subr div divr with two registers; DE pops, so that its result is then one further up."""
     if reg in (2, 3):
-        return X87((0, rm), raises=_COMPARE)
+        return X87((0, rm), raises=_COMPARE, compares=True)
     return X87((0, rm), raises=_ALL, result={0: 0, 4: rm, 6: rm - 1}[escape])
 
 
@@ -91,7 +94,7 @@ _MEMORY: Final = {
 
 _ONE = X87((0,), result=0)
 _D9: Final = (
-    _ONE, _ONE, X87(), X87(), X87((0,), raises=_COMPARE), X87(), X87(), X87(),  # fchs fabs - - ftst fxam
+    _ONE, _ONE, X87(), X87(), X87((0,), raises=_COMPARE, compares=True), X87(), X87(), X87(),  # fchs fabs - - ftst fxam
     *(_PUSH,) * 7, X87(),  # fld1 .. fldz
     X87((0,), raises=_SOFT, result=0),  # f2xm1
     X87((0, 1), raises=_ALL, result=0),  # fyl2x
@@ -115,9 +118,11 @@ def _other(escape: int, reg: int, rm: int) -> X87:
     if (escape, reg) == (1, 0):
         return X87((rm,), True, result=0)
     if (escape, reg) in ((1, 1), (5, 1), (7, 1)) or (escape in (2, 3) and reg < 4):
-        return X87((0, rm))  # fxch, fcmov
+        return X87((0, rm), moves=True)  # fxch, fcmov
     if (escape, reg) in ((1, 3), (5, 2), (5, 3), (7, 2), (7, 3)):
         return X87((0,))  # fst, fstp
-    if (escape, reg) in ((2, 5), (3, 5), (3, 6), (5, 4), (5, 5), (7, 5), (7, 6)):
+    if (escape, reg) in ((2, 5), (5, 4), (5, 5)):
+        return X87((0, rm), raises=_COMPARE, compares=True)
+    if (escape, reg) in ((3, 5), (3, 6), (7, 5), (7, 6)):
         return X87((0, rm), raises=_COMPARE)
     return X87()  # fnop ffree ffreep, control

@@ -162,6 +162,10 @@ class FloatArea:
         self._halves[at], self._halves[at + 1], self._halves[at + 2] = value.opcode & 0x7FF, value.code, value.data
         words[layout.instruction // 4], words[layout.operand // 4] = value.instruction, value.operand
 
+    def set_empty(self, number: int, empty: bool) -> None:
+        """Mark ST(number)."""
+        self.bytes[self.layout.tags + (self.top + number & 7)] = empty
+
     def register(self, number: int) -> tuple[int, int]:
         """ST(number): the significand, and sign and exponent (16 bits)."""
         at = self.layout.registers + 16 * (self.top + number & 7)
