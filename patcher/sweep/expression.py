@@ -66,6 +66,10 @@ class Grammar:
         """One prefix: of a segment, repeat, and of these."""
         return one_of(_SEGMENTS + _REPEATS + b"".join(more))
 
+    def any_prefix(self) -> bytes:
+        """One prefix of any kind."""
+        return self.prefixes(_LOCK, _OPERAND, _ADDRESS, bytes(_REX) if self.bits == 64 else b"")
+
     @property
     def harmless(self) -> bytes:
         """66, and 67 where it changes no operand's length."""
@@ -121,7 +125,9 @@ class Grammar:
         alone, escaped = (
             [opcode for opcode in range(256) if is_undefined(self.bits, opmap, opcode)] for opmap in (0, 1)
         )
-        return [b"\x0f(?=" + one_of(escaped) + b")", *([one_of(alone)] if alone else [])]
+        prefix = self.any_prefix()
+        endless = prefix + b"(?=" + prefix + b"{14})"
+        return [b"\x0f(?=" + one_of(escaped) + b")", endless, *([one_of(alone)] if alone else [])]
 
     def ordinary(self) -> bytes:
         """One ordinary instruction, one byte of none, or fill."""
@@ -146,9 +152,7 @@ class Grammar:
 
     def doubtful(self) -> bytes:
         """The beginning of what may be audited, although ``sensitive`` does not say so."""
-        prefixes = self.prefixes(_LOCK, _OPERAND, _ADDRESS, bytes(_REX) if self.bits == 64 else b"")
-        claimed = self.openings(UNCLAIMED.__ne__, _is_any)
-        return prefixes + b"{1,14}+" + claimed
+        return self.any_prefix() + b"{1,14}+" + self.openings(UNCLAIMED.__ne__, _is_any)
 
 
 def _is_any(opmap: int, opcode: int) -> bool:

@@ -168,6 +168,13 @@ def test_sixteen_bytes_are_no_instruction() -> None:
     assert list(sweep(b"\x66" * 15 + b"\xfa", 32)) == [(1, 15)]
 
 
+@pytest.mark.parametrize("bits", BITS)
+def test_endless_prefixes(bits: int) -> None:
+    for code in (b"\x66" * 1000 + b"\xfa", b"\x65\x64\xf0\x67" * 200 + b"\x48\xfa", b"\x48\x66" * 300):
+        assert list(sweep(code, bits)) == decoded(code, bits)
+    assert list(sweep(b"\x66" * 1000 + b"\xfa", bits)) == [(986, 15)]
+
+
 def test_int3_in_a_row_is_fill() -> None:
     code = bytes.fromhex("c3 cccccccc 90 cc 90 b8cccccccc cc c3 f3cc cccc")
     assert list(sweep(code, 32)) == [(6, 1), (13, 1), (15, 2)]
