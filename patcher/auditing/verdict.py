@@ -114,7 +114,7 @@ def _unseen(code: CodeMap) -> Iterator[str]:
     tables = Counter(one.table for one in code.binary.rewritten)
     for table, count in tables.items():
         yield f"The program rewrites {_count(count, 'place', 'places')} of its own code ({table})."
-    if code.flow.coverage.code and not code.flow.coverage.followed:
+    if not code.binary.entries and any(section.executable for section in code.binary.sections):
         yield "No entry into its code is known."
 
 
