@@ -6,24 +6,39 @@ from itertools import islice
 from typing import Any, Final
 
 from vmm.bench.audit.build import Sample
+from vmm.bench.audit.cost import Cost
 from vmm.bench.audit.goals import Goal, goals
 from vmm.bench.audit.measure import Judged, Result
 from vmm.bench.audit.score import Score, total
 from vmm.bench.audit.source import CLASSES
+from vmm.bench.audit.speed import Speed
 
 HEADINGS: Final = (
-    "class", "subject", "tier", "precision", "recall", "of sites", "goal", "", "starts p", "starts r", "wrong mode"
+    "files", "subject", "tier", "precision", "recall", "of sites", "goal", "", "starts p", "starts r", "wrong mode"
 )  # fmt: skip
 _PLACES: Final = 12
 
 
-def rows(results: Sequence[Result]) -> Iterator[tuple[str, ...]]:
-    """A row for each class, subject and tier, under `HEADINGS`."""
-    for group, says in CLASSES.items():
-        inside = [result for result in results if result.sample.group == group]
+def rows(results: Sequence[Result], by: str = "class") -> Iterator[tuple[str, ...]]:
+    """A row for each part, subject and tier, under `HEADINGS`; the parts are classes, or finer by form or source."""
+    for (group, part), inside in _parts(results, by).items():
         for subject, step in _steps(inside):
             judged = [j for result in inside for j in result.judged if (j.subject, j.step) == (subject, step)]
-            yield (f"{group.upper()} {says}", *_row(group, subject, step, judged))
+            yield (f"{group.upper()} {part}", *_row(group, subject, step, judged))
+
+
+def _parts(results: Sequence[Result], by: str) -> dict[tuple[str, str], list[Result]]:
+    parts: dict[tuple[str, str], list[Result]] = {}
+    for result in sorted(results, key=lambda result: result.sample.group):
+        sample = result.sample
+        part = {"form": _kind(sample), "source": sample.source, "class": CLASSES[sample.group]}[by]
+        parts.setdefault((sample.group, part), []).append(result)
+    return parts
+
+
+def _kind(sample: Sample) -> str:
+    """What of a file's making matters to an audit: its form, and whether it has unwind tables."""
+    return f"{sample.form}, no unwind tables" if "unwind" in sample.label else sample.form
 
 
 def _steps(results: Sequence[Result]) -> list[tuple[str, str]]:
@@ -114,3 +129,25 @@ def _judged(judged: Judged) -> dict[str, Any]:
 
 def _counts(score: Score) -> dict[str, int]:
     return {"right": score.right, "claimed": score.claimed, "true": score.true}
+
+
+def speed_text(speeds: Sequence[Speed], cost: Cost) -> str:
+    """Two tables: the sweep beside other tools, and whole audits."""
+    code = speeds[0].code / 1e6 if speeds else 0.0
+    lines = [
+        (s.tool, f"{s.megabytes_per_second:.2f}", f"{s.seconds:.1f}", f"{s.ratio:.1f}", str(s.found or ""))
+        for s in speeds
+    ]
+    audit = (
+        f"{cost.files}", f"{cost.unreadable}", f"{cost.code / 1e6:.1f}", f"{cost.jobs}", f"{cost.elapsed:.1f}",
+        f"{cost.megabytes_per_second:.2f}", f"{cost.peak / 1e6:.0f}", f"{cost.findings}",
+    )  # fmt: skip
+    return (
+        f"{code:.1f} MB of code\n"
+        + table(("tool", "MB/s", "seconds", "sweep is times as fast", "found"), lines)
+        + "\n"
+        + table(
+            ("audited", "unreadable", "MB of code", "jobs", "seconds", "MB/s a core", "peak MB", "findings"),
+            [audit],
+        )
+    )

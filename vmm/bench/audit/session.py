@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """One run of `patchvisor bench audit`: which sources and subjects, and the text that comes of it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from vmm.bench.audit import generate, tools
+from vmm.bench.audit.cost import is_elf
 from vmm.bench.audit.measure import Result, measure
-from vmm.bench.audit.report import HEADINGS, document, rows, table, worst
+from vmm.bench.audit.report import HEADINGS, document, rows, speed_text, table, worst
 from vmm.bench.audit.source import CLASSES, Source, corpus
 from vmm.bench.audit.subjects import CONFIRMED, FOLLOW, SUBJECTS, Subject
 from vmm.errors import VmmError
@@ -28,7 +29,17 @@ class Choices:
     subjects: tuple[str, ...] = ()
     held_out: bool = False
     keep: str | None = None
+    by: str = "class"
     verbose: int = 0
+    json_form: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedChoices:
+    """What is timed: files, and folders with all ELF files below them; empty means what the machine has."""
+
+    paths: tuple[str, ...] = ()
+    jobs: int = 1
     json_form: bool = False
 
 
@@ -78,9 +89,36 @@ def run(choices: Choices, tell: Callable[[str], None]) -> str:
         import json
 
         return json.dumps(document(results), indent=1) + "\n"
-    return table(HEADINGS, rows(results)) + "".join(
+    return table(HEADINGS, rows(results, choices.by)) + "".join(
         f"{line}\n" for line in _details(results, choices.verbose)
     )
+
+
+def run_speed(choices: SpeedChoices, tell: Callable[[str], None]) -> str:
+    """Time the sweep beside other tools, and whole audits."""
+    from vmm.bench.audit.cost import measure_cost, usual_files
+    from vmm.bench.audit.speed import measure_speed
+
+    paths = [Path(path) for path in choices.paths] or usual_files()
+    tell("sweep, objdump and Capstone")
+    speeds = measure_speed(list(elf_files(paths)))
+    tell("whole audits")
+    cost = measure_cost(paths, choices.jobs)
+    if choices.json_form:
+        import json
+
+        return (
+            json.dumps({"version": 1, "speeds": [*map(asdict, speeds)], "audit": asdict(cost)}, indent=1)
+            + "\n"
+        )
+    return speed_text(speeds, cost)
+
+
+def elf_files(paths: Iterable[Path]) -> Iterator[Path]:
+    """Files that are named, and those below folders that are named."""
+    for path in paths:
+        below = sorted(found for found in path.rglob("*") if is_elf(found)) if path.is_dir() else [path]
+        yield from below
 
 
 def _details(results: list[Result], verbose: int) -> list[str]:

@@ -89,6 +89,19 @@ def command(
     "--keep", type=click.Path(file_okay=False), help="Write every file and its truth into this folder."
 )
 @click.option(
+    "--by",
+    type=click.Choice(("class", "form", "source")),
+    default="class",
+    help="A part of the table for each.",
+)
+@click.option("--speed", is_flag=True, help="Time the sweep and whole audits instead.")
+@click.option(
+    "--on", "paths", multiple=True, type=click.Path(exists=True), help="Time it on this file or folder."
+)
+@click.option(
+    "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes of a timed audit."
+)
+@click.option(
     "-v", "--verbose", count=True, help="Also the worst files and their errors; twice: all of them."
 )
 @click.option("--list", "wants_list", is_flag=True, help="List the sources and what each class is.")
@@ -98,6 +111,10 @@ def audit(
     subjects: tuple[str, ...],
     held_out: bool,
     keep: str | None,
+    by: str,
+    speed: bool,
+    paths: tuple[str, ...],
+    jobs: int,
     verbose: int,
     wants_list: bool,
     json_form: bool,
@@ -105,13 +122,16 @@ def audit(
     """Assemble the corpora, whose every byte the assembler labels, and hold against that what the audit finds, what a
     linear sweep finds and what `objdump -d` shows: precision and recall for each class of sources.
     """
-    from vmm.bench.audit.session import Choices, listing, run
+    from vmm.bench.audit.session import Choices, SpeedChoices, listing, run, run_speed
 
     if wants_list:
         click.echo(listing(), nl=False)
         return 0
     progress = _Progress()
-    text = run(Choices(names, subjects, held_out, keep, verbose, json_form), progress.tell)
+    if speed:
+        text = run_speed(SpeedChoices(paths, jobs, json_form), progress.tell)
+    else:
+        text = run(Choices(names, subjects, held_out, keep, by, verbose, json_form), progress.tell)
     progress.end()
     click.echo(text, nl=False)
     return 0
