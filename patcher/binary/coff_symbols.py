@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from patcher.binary.part import Part, form, text_at
 from patcher.errors import PatcherError
 
-ROW = 18
 EXTERNAL, STATIC, LABEL, WEAK = 2, 3, 6, 105
 """Storage classes of names that stand for addresses."""
 FUNCTION = 0x20
@@ -31,13 +30,12 @@ class CoffSymbol:
     auxiliary: int
 
 
-def coff_symbols(part: Part, at: int, rows: int) -> Iterator[CoffSymbol]:
+def coff_symbols(part: Part, at: int, rows: int, wide: bool = False) -> Iterator[CoffSymbol]:
     """Every symbol. All names together may take no more room than the file."""
-    table = part.cut(at, rows * ROW, f"the table of {rows} COFF symbols")
-    strings, room, skip = at + rows * ROW, 2 * len(part), 0
-    for index, (short, value, section, kind, storage, auxiliary) in enumerate(
-        form("8sIhHBB").iter_unpack(table)
-    ):
+    layout = form("8sIiHBB" if wide else "8sIhHBB")
+    table = part.cut(at, rows * layout.size, f"the table of {rows} COFF symbols")
+    strings, room, skip = at + rows * layout.size, 2 * len(part), 0
+    for index, (short, value, section, kind, storage, auxiliary) in enumerate(layout.iter_unpack(table)):
         if skip:
             skip -= 1
             continue

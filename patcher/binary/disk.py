@@ -154,4 +154,4 @@ def matches(data: bytes) -> bool:
     return is_boot_sector(data) or is_disc(data)
 
 
-READER = Reader("disk", rank=70, matches=matches, read=read_disk)
+READER = Reader("disk", rank=80, matches=matches, read=read_disk)

@@ -82,3 +82,40 @@ def te_file(code: bytes, entry: int = 0x400, base: int = 0xFFFF_0000, machine: i
         + area
         + code
     )
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A section of an object; relocations are offset, symbol and type each."""
+
+    data: bytes
+    name: bytes = b".text"
+    flags: int = 0x6050_0020
+    relocations: tuple[tuple[int, int, int], ...] = ()
+
+
+def coff_object(
+    chunks: tuple[Chunk, ...],
+    symbols: tuple[tuple[bytes, int, int, int], ...],
+    bits: int = 32,
+    big: bool = False,
+) -> bytes:
+    """A COFF object; symbols are name, value, section from 1 (0: undefined) and type each."""
+    at = (56 if big else 20) + 40 * len(chunks)
+    headers, body = b"", b""
+    for chunk in chunks:
+        table = b"".join(struct.pack("<IIH", *row) for row in chunk.relocations)
+        where = (len(chunk.data), at, at + len(chunk.data), 0, len(chunk.relocations), 0, chunk.flags)
+        headers += struct.pack("<8s2I4I2HI", chunk.name, 0, 0, *where)
+        body += chunk.data + table
+        at += len(chunk.data) + len(table)
+    machine, row = (0x8664 if bits == 64 else 0x14C), "<8sIiHBB" if big else "<8sIhHBB"
+    rows = b"".join(struct.pack(row, name, value, home, kind, 2, 0) for name, value, home, kind in symbols)
+    if big:
+        identity = bytes.fromhex("c7a1bad1eebaa94baf20faf66aa4dcb8")
+        head = struct.pack(
+            "<4H I16s4I3I", 0, 0xFFFF, 2, machine, 0, identity, 0, 0, 0, 0, len(chunks), at, len(symbols)
+        )
+    else:
+        head = struct.pack("<HHIIIHH", machine, len(chunks), 0, at, len(symbols), 0, 0)
+    return head + headers + body + rows + b"\4\0\0\0"
