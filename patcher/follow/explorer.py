@@ -9,8 +9,10 @@ from time import monotonic
 
 from patcher.binary.model import Binary, Entry, Origin
 from patcher.follow import overlaps
+from patcher.follow.conditions import Settled, is_suspect
 from patcher.follow.edges import WEAK, Edge, Via, key_of
 from patcher.follow.knowledge import Knowledge
+from patcher.follow.likelihood import plausibility
 from patcher.follow.model import Budget, ProblemKind
 from patcher.follow.modes import START, Processor
 from patcher.follow.paths import is_event, weak_point
@@ -23,11 +25,16 @@ QUICKLY = 48
 """A run into what is no code speaks against its start only when it has no more instructions than this."""
 
 
+SMALL = 2_000_000
+"""In more code than this no branch is settled: to know all ways into it takes memory, and nobody obfuscates so much."""
+
+
 class Trial:
     """What is followed on trial: taken back as a whole when anything in it is no code."""
 
-    def __init__(self) -> None:
+    def __init__(self, later: int) -> None:
         self.failed = False
+        self.later = later
         self.runs: list[tuple[Lane, int, int]] = []
         self.keys: list[int] = []
         self.returning: list[int] = []
@@ -42,6 +49,8 @@ class Explorer:
         self.owners: dict[int, int] = {}
         self.work: list[Edge] = []
         self.later: list[Edge] = []
+        self.settled: list[tuple[Settled, Edge]] = []
+        self.joins: set[int] | None = set() if knowledge.size <= SMALL else None
         self.sites: list[tuple[int, int]] = []
         self.origins: dict[int, Origin] = {}
         self.trial: Trial | None = None
@@ -51,19 +60,25 @@ class Explorer:
         self.instructions = 0
         self.deadline = None if budget.seconds is None else monotonic() + budget.seconds
         self.spent = False
+        self._other_condition = (0, 0, 0)
         self.dirty = False
         self.transfers = Transfers(self)
 
     def explore(self, edges: list[Edge]) -> None:
         """Follow from these edges until nothing is left to follow."""
         self.work.extend(reversed(edges))
-        while self.work or self.later:
+        while True:
             while self.work:
                 if self._over_budget() or (self.trial is not None and self.trial.failed):
                     return
                 self._visit(self.work.pop())
-            if self.later:
-                self._visit_carefully(self.later.pop())
+            if self.trial is not None:
+                return
+            if self._unsettle():
+                continue
+            if not self.later:
+                return
+            self._visit_carefully(self.later.pop())
 
     def edge(self, entry: Entry) -> Edge:
         """The edge that stands for an entry of the file."""
@@ -74,7 +89,7 @@ class Explorer:
 
     def attempt(self, edge: Edge) -> Trial | None:
         """Follow an edge on trial: all that it leads to stays, or nothing of it does (then None)."""
-        trial = self.trial = Trial()
+        trial = self.trial = Trial(len(self.later))
         waiting, depends, sites = self.waiting, self.depends, len(self.sites)
         self.waiting, self.depends = {}, {}
         self.explore([edge])
@@ -86,11 +101,12 @@ class Explorer:
             self._forget(trial, sites)
             return None
         self._merge(waiting, depends)
+        self.explore([])
         return trial
 
     def _forget(self, trial: Trial, sites: int) -> None:
         self.work.clear()
-        self.later.clear()
+        del self.later[trial.later :]
         del self.sites[sites:]
         for lane, start, end in trial.runs:
             undo(lane, start, end)
@@ -125,6 +141,8 @@ class Explorer:
             elif via not in WEAK and source:
                 self.blame(source, bits, address)
         elif length:
+            if self.joins is not None:
+                self.joins.add(address)
             self.join(owner, address, bits)
         else:
             key = key_of(address, bits)
@@ -135,17 +153,29 @@ class Explorer:
             self._follow(lane, offset, owner, now)
 
     def _visit_carefully(self, edge: Edge) -> None:
-        """Follow an edge that is doubtful: not when it disturbs what is followed already."""
-        address, bits = edge[:2]
+        """Follow an edge that is doubtful: only when its first run looks like code and disturbs nothing."""
+        address, bits, _, source, owner, _ = edge
         lane = self.space.lane(address, bits)
-        if lane is None or lane.lengths[address - lane.base] or lane.covers(address - lane.base) is not None:
+        if lane is None or not self.is_followed(source, bits):
             return
-        items = walk_run(lane, address - lane.base)
+        if lane.lengths[address - lane.base]:
+            if lane.lengths[address - lane.base] < MARKS:
+                self.join(owner, address, bits)
+            return
+        offset = address - lane.base
+        if lane.covers(offset) is not None or plausibility(lane, offset, 8) < 0:
+            return
+        items = walk_run(lane, offset)
         end = items[-1][0] + items[-1][1]
-        clash = overlaps.within(lane, address - lane.base, end)
-        undo(lane, address - lane.base, end)
-        if not clash and not self.is_bad(lane, items):
+        doubtful = self.is_bad(lane, items) or overlaps.within(lane, offset, end)
+        undo(lane, offset, end)
+        if not doubtful:
             self.work.append(edge)
+
+    def is_followed(self, address: int, bits: int) -> bool:
+        """Is there a followed instruction at this address?"""
+        lane = self.space.lane(address, bits)
+        return lane is not None and 0 < lane.lengths[address - lane.base] < MARKS
 
     def _follow(self, lane: Lane, offset: int, owner: int, now: Processor) -> None:
         """Follow a run, and the next one behind a call that returns."""
@@ -179,7 +209,18 @@ class Explorer:
                 if kind & CALL:
                     return self.transfers.call(lane, item, target, owner, now), now
                 via = Via.JUMP if kind & STOP else Via.TAKEN
+                if via is Via.TAKEN:
+                    settled = self._settled(lane, item, target)
+                    if settled is not None:
+                        taken = (target, bits, Via.TAKEN, base + offset, owner, now)
+                        if settled.taken:
+                            self._only_taken(lane, items, item, settled, taken)
+                            return None, now
+                        self.settled.append((settled, taken))
+                        continue
                 if 0 <= target - base < size and lengths[target - base]:
+                    if self.joins is not None:
+                        self.joins.add(target)
                     if owner not in self.returning and lengths[target - base] < MARKS:
                         self.join(owner, target, bits)
                 else:
@@ -189,8 +230,39 @@ class Explorer:
             elif kind & STOP and not kind & END:
                 self.transfers.stop(lane, item, owner, now)
             elif kind & END and offset < size and lengths[offset] < MARKS:
+                if self.joins is not None:
+                    self.joins.add(base + offset)
                 self.join(owner, base + offset, bits)
         return None, now
+
+    def _settled(self, lane: Lane, item: Item, target: int) -> Settled | None:
+        """What settles a conditional branch; None for nearly all."""
+        if self.joins is None:
+            return None
+        offset = item[0]
+        before = self._other_condition
+        self._other_condition = (offset + item[1], lane.code[offset], target)
+        if before == (offset, lane.code[offset] ^ 1, target) and item[1] == 2:
+            return Settled(True, frozenset((lane.base + offset,)))
+        return self.transfers.outcome(lane, offset) if is_suspect(lane, offset) else None
+
+    def _only_taken(self, lane: Lane, items: list[Item], item: Item, settled: Settled, taken: Edge) -> None:
+        """Forget what was walked behind a branch that is always taken."""
+        behind = item[0] + item[1]
+        undo(lane, behind, items[-1][0] + items[-1][1])
+        _, bits, _, source, owner, now = taken
+        self.work.append((taken[0], bits, Via.JUMP, source, owner, now))
+        if behind < lane.size:
+            self.settled.append((settled, (lane.base + behind, bits, Via.EVENT, source, owner, now)))
+
+    def _unsettle(self) -> bool:
+        """Follow the other sides of settled branches to which another way leads, with other values."""
+        if self.joins is None:
+            return False
+        open_again = [pair for pair in self.settled if not self.joins.isdisjoint(pair[0].window)]
+        self.settled = [pair for pair in self.settled if self.joins.isdisjoint(pair[0].window)]
+        self.work.extend(edge for _, edge in open_again)
+        return bool(open_again)
 
     def target(self, lane: Lane, item: Item) -> int:
         """Where a relative branch goes."""

@@ -17,6 +17,7 @@ class Knowledge:
 
     def __init__(self, binary: Binary, space: Space) -> None:
         self.binary, self.space = binary, space
+        self.size = sum(len(section.data) for section in binary.sections if section.executable)
         self.never = frozenset(binary.returns_never)
         self.problems: dict[tuple[int, int], Problem] = {}
         self.jump_tables: dict[int, JumpTable] = {}

@@ -12,7 +12,7 @@ from typing import Final
 
 from patcher.catalogue import classify
 from patcher.follow.space import Lane
-from patcher.x86.decode import Truncated, decode
+from patcher.x86.decode import Flow, Truncated, decode, flow
 from patcher.x86.insn import Insn
 
 _ODDS_32: Final = """
@@ -120,7 +120,7 @@ def instruction_score(insn: Insn) -> float:
 
 
 def score(lane: Lane, offset: int, count: int) -> tuple[float, int]:
-    """The sum over up to `count` instructions in a row from `offset`, and how many they were."""
+    """The sum over up to `count` instructions in a row from `offset`, and how many they were; a jump ends them."""
     total, number = 0.0, 0
     while number < count and offset < lane.size:
         try:
@@ -132,6 +132,8 @@ def score(lane: Lane, offset: int, count: int) -> tuple[float, int]:
             return total + BAD, number
         total += instruction_score(insn)
         offset += insn.length
+        if flow(insn) in (Flow.JUMP, Flow.STOP):
+            break
     return total, number
 
 

@@ -9,6 +9,7 @@ from patcher.auditing.rows import audited
 from patcher.binary.model import Origin
 from patcher.catalogue import classify
 from patcher.follow import modes, never, returns
+from patcher.follow.conditions import Settled, settle_branch
 from patcher.follow.edges import Via, key_of
 from patcher.follow.evaluate import State, Step, evaluate
 from patcher.follow.jump_tables import Targets, resolve
@@ -66,6 +67,14 @@ class Transfers:
         """What is known before the instruction at an offset, and the path that tells."""
         path = path_to(self.space, self.x.parents, lane.base + offset, lane.bits, limit)
         return evaluate(path, lane.bits, self._constant), path
+
+    def outcome(self, lane: Lane, offset: int) -> Settled | None:
+        """Is the conditional branch at an offset taken, as far as the few instructions before it tell?"""
+        branch = instruction(lane, offset)
+        path = path_to(self.space, self.x.parents, lane.base + offset, lane.bits, 6)
+        if branch is None:
+            return None
+        return settle_branch(path, branch, lane.base + offset, lane.bits, self._constant)
 
     def _constant(self, address: int, size: int, signed: bool) -> int | None:
         if not self.space.is_constant(address):
