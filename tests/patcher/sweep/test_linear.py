@@ -125,10 +125,13 @@ def test_random_bytes_at_every_offset(bits: int) -> None:
         assert list(anywhere(code, bits)) == decoded_anywhere(code, bits)
 
 
+CODES = st.binary(max_size=60) | st.lists(
+    st.sampled_from(b"\xfa\x90\x66\xcc\x0f\xa2\xb8\x8e"), max_size=60
+).map(bytes)
+
+
 @settings(max_examples=400, deadline=None)
-@given(
-    code=st.binary(max_size=60), bits=st.sampled_from(BITS), start=st.integers(0, 8), end=st.integers(0, 70)
-)
+@given(code=CODES, bits=st.sampled_from(BITS), start=st.integers(0, 8), end=st.integers(0, 70))
 def test_bounds(code: bytes, bits: int, start: int, end: int) -> None:
     """Instructions begin between them; the bytes behind ``end`` are there to be read."""
     after = [(offset + start, length) for offset, length in decoded(code[start:], bits)]
