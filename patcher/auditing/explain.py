@@ -98,4 +98,6 @@ def _encodings(rows: tuple[SensitiveInsn, ...]) -> Iterator[str]:
         for bits in sorted(row.modes):
             raw = example(row, bits).raw
             intel, att = (disassemble(raw, 0x1000, bits, syntax) for syntax in (INTEL, ATT))
+            if intel.startswith(".byte"):
+                continue  # the disassembler does not know this form
             yield f"    {bits} bit  {raw.hex(' '):<22} {intel:<28} AT&T: {att}"

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Many files, the API, and the limits for each: one bad file stops nothing."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from executables import Elf, Part
+
+import patcher
+from patcher.auditing import many
+from patcher.auditing.limits import within
+from patcher.auditing.many import Outcome, Task, audit_many, audit_task, tasks_of
+from patcher.auditing.model import AuditReport, FileReport, ScanResult, Status
+from patcher.auditing.options import AuditOptions, Raw
+from patcher.errors import PatcherError
+from patcher.patch import Tactic
+
+PUSHF = b"\x9c\x58\xc3"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "b").mkdir()
+    (tmp_path / "a.elf").write_bytes(bytes(Elf((Part(PUSHF, flags=5),))))
+    (tmp_path / "b" / "c.elf").write_bytes(bytes(Elf((Part(b"\xf4\xc3", flags=5),))))
+    (tmp_path / "b" / "notes.txt").write_text("no code here")
+    (tmp_path / "broken.elf").write_bytes(bytes(Elf((Part(PUSHF, flags=5),)))[:60])
+    (tmp_path / "link").symlink_to(tmp_path / "a.elf")
+    os.link(tmp_path / "a.elf", tmp_path / "b" / "again.elf")
+    return tmp_path
+
+
+def test_a_folder_means_its_files_once(folder: Path) -> None:
+    found = [(os.path.relpath(task.path, folder), task.named) for task in tasks_of([str(folder)])]
+    assert found == [("a.elf", False), ("broken.elf", False), ("b/c.elf", False), ("b/notes.txt", False)]
+    assert [task.path for task in tasks_of(["x", "x"])] == ["x", "x"]
+
+
+def test_one_bad_file_stops_nothing(folder: Path) -> None:
+    report = patcher.audit(folder)
+    assert isinstance(report, AuditReport)
+    assert [os.path.relpath(file.path, folder) for file in report.files] == ["a.elf", "b/c.elf"]
+    assert [os.path.relpath(one.path, folder) for one in report.unreadable] == ["broken.elf"]
+    assert report.skipped == 1
+
+
+def test_what_is_named_must_be_readable(folder: Path) -> None:
+    report = patcher.audit([folder / "b" / "notes.txt", folder / "none", folder / "a.elf"])
+    assert len(report.files) == 1
+    reasons = {os.path.basename(one.path): one.reason for one in report.unreadable}
+    assert reasons["none"] == "No such file or directory"
+    assert "is in no format that holds x86 code" in reasons["notes.txt"]
+
+
+def test_a_fault_of_ours_is_told_and_stops_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(data: bytes, name: str, options: AuditOptions) -> FileReport:
+        raise KeyError("oops")
+
+    monkeypatch.setattr(many, "audit_bytes", fails)
+    outcome = audit_task(Task(str(folder / "a.elf")), AuditOptions())
+    assert [one.reason for one in outcome.unreadable] == ["A fault of patchvisor: KeyError: 'oops'"]
+
+
+def test_the_runner_works_and_the_report_is_in_order(folder: Path) -> None:
+    told: list[str] = []
+
+    def backwards(work: many.Work, tasks: object) -> object:
+        return iter([work(task) for task in reversed(list(tasks))])  # type: ignore[call-overload]
+
+    tasks = list(tasks_of([str(folder)]))
+    report = audit_many(tasks, AuditOptions(), backwards, lambda one: told.append(one.path))  # type: ignore[arg-type]
+    assert told == [task.path for task in reversed(tasks)]
+    assert report == patcher.audit(folder)
+
+
+def test_raw_bytes_are_scanned() -> None:
+    result = patcher.scan_image(PUSHF, raw=Raw(32, base=0x7C00))
+    assert isinstance(result, ScanResult)
+    (finding,) = result.findings
+    assert (finding.address, finding.file_offset, finding.raw, finding.text) == (0x7C00, 0, b"\x9c", "pushfd")
+    assert (finding.tactic, finding.ring, finding.section) == (Tactic.TRAP, 0, "raw")
+
+
+@pytest.mark.parametrize("entry", [-1, 3])
+def test_a_raw_entry_lies_inside(entry: int) -> None:
+    with pytest.raises(PatcherError, match="outside"):
+        patcher.scan_image(PUSHF, raw=Raw(32, entry=entry))
+
+
+def test_bytes_of_no_format_are_a_sentence() -> None:
+    with pytest.raises(PatcherError, match=r"^the image is in no format that holds x86 code .*\.$"):
+        patcher.scan_image(b"hello")
+
+
+def test_a_file_larger_than_the_limit_is_not_read(folder: Path) -> None:
+    report = patcher.audit(folder / "a.elf", options=AuditOptions(max_memory=10))
+    assert [one.reason for one in report.unreadable] == [
+        f"It has {(folder / 'a.elf').stat().st_size} bytes, and the limit for one file is 10."
+    ]
+
+
+def test_the_soft_limit_of_time_is_a_reason(folder: Path) -> None:
+    code = b"\x90" * 2_000_000 + b"\xc3"
+    (folder / "long.elf").write_bytes(bytes(Elf((Part(code, flags=5),))))
+    (file,) = patcher.audit(folder / "long.elf", options=AuditOptions(max_seconds=1e-9)).files
+    assert file.binaries[0].verdict.status is Status.NOT_PROVABLY
+    assert "The limit for one file was reached before all was followed." in file.binaries[0].verdict.reasons
+
+
+def test_what_is_stuck_is_ended() -> None:
+    with pytest.raises(PatcherError, match=r"^x takes more than 1e-06 seconds\.$"), within("x", 1e-6, None):
+        while True:
+            time.sleep(0.01)
+
+
+def test_what_needs_too_much_memory_is_ended() -> None:
+    """In a process of its own, whose limit may be lowered."""
+    program = (
+        "from patcher.auditing.limits import within\n"
+        "try:\n"
+        "    with within('x', None, 64 << 20):\n"
+        "        held = bytearray(256 << 20)\n"
+        "except Exception as error:\n"
+        "    print(error)\n"
+        "held = bytearray(256 << 20)\n"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert said.stdout == "x needs more memory than the limit of 64 MiB.\n"
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    program = (
+        "import sys, patcher\n"
+        "from patcher import audit, scan_image\n"
+        "print([name for name in ('capstone', 'keystone', 'rich', 'elftools', 'unicorn') if name in sys.modules])"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert said.stdout == "[]\n"
+
+
+def test_an_outcome_without_code_is_counted() -> None:
+    assert many.report_of([Outcome("b", skipped=2), Outcome("a", skipped=1)]).skipped == 3
