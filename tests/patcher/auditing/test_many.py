@@ -113,8 +113,7 @@ def test_the_soft_limit_of_time_is_a_reason(folder: Path) -> None:
 
 def test_what_is_stuck_is_ended() -> None:
     with pytest.raises(PatcherError, match=r"^x takes more than 1e-06 seconds\.$"), within("x", 1e-6, None):
-        while True:
-            time.sleep(0.01)
+        time.sleep(60)
 
 
 def test_what_needs_too_much_memory_is_ended() -> None:
