@@ -25,6 +25,7 @@ DATA: Final = 0x111000  # two pages of data for programs
 FRAMES: Final = 0x113000  # eight frames behind the window
 PROGRAMS: Final = 0x120000
 LOG: Final = 0x200000
+CR0: Final = 0x8001_0033  # PG, WP, NE, ET, MP, PE
 MEMORY_MIB: Final = 4
 WINDOW: Final = 0x40000000
 SLOT: Final = 32
@@ -65,7 +66,7 @@ _TEXT: Final = f"""
     movl ${LOG:#x}, {VARIABLES:#x}
     movl ${PROGRAMS:#x}, {VARIABLES + 4:#x}
 next:
-    movl $0x80010033, %eax
+    movl $CR0, %eax
     movl %eax, %cr0
     fninit
     movl $0x1f80, {VARIABLES + 8:#x}
@@ -196,14 +197,14 @@ def first_slot(at: int) -> int:
 
 
 @cache
-def _harness() -> tuple[bytes, int]:
+def _harness(cr0: int) -> tuple[bytes, int]:
     """The code and the address of `trap`, found by its first instructions."""
-    code = assemble(_TEXT, CODE, 32)
+    code = assemble(_TEXT.replace("CR0", f"{cr0:#x}"), CODE, 32)
     return code, CODE + code.index(b"\x1e\x06\x0f\xa0\x0f\xa8\x60")
 
 
-def image(programs: tuple[Program, ...]) -> bytes:
-    """A Multiboot image with everything in place."""
+def image(programs: tuple[Program, ...], cr0: int = CR0) -> bytes:
+    """A Multiboot image with everything in place; every program begins with this CR0."""
     memory = bytearray(LOG - BASE)
 
     def put(at: int, data: bytes) -> None:
@@ -212,7 +213,7 @@ def image(programs: tuple[Program, ...]) -> bytes:
 
     magic, flags = 0x1BADB002, 1 << 16
     put(BASE, struct.pack("<8I", magic, flags, -(magic + flags) & 0xFFFFFFFF, BASE, BASE, LOG, LOG, CODE))
-    code, trap = _harness()
+    code, trap = _harness(cr0)
     put(CODE, code)
     put(GDT, struct.pack("<11Q", *_DESCRIPTORS))
     put(TSS + 4, struct.pack("<II", TRAP_STACK, 0x10))
