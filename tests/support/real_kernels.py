@@ -53,6 +53,21 @@ KERNELS = {
     )
 }
 
+PROGRAMS = {
+    program.name: program
+    for program in (
+        RealKernel("seabios", "seabios", "usr/share/seabios/bios-256k.bin"),
+        RealKernel("vgabios", "seabios", "usr/share/seabios/vgabios-stdvga.bin"),
+        RealKernel("ovmf-ia32", "ovmf-ia32", "usr/share/OVMF/OVMF32_CODE_4M.secboot.fd"),
+        RealKernel("memtest86+.iso", "memtest86+", "usr/lib/memtest86+/memtest86+ia32.iso"),
+        RealKernel("zlib1-32.dll", "libz-mingw-w64", "usr/i686-w64-mingw32/lib/zlib1.dll"),
+        RealKernel("zlib1-64.dll", "libz-mingw-w64", "usr/x86_64-w64-mingw32/lib/zlib1.dll"),
+        RealKernel("grub-boot.img", "grub-pc-bin", "usr/lib/grub/i386-pc/boot.img"),
+        RealKernel("grub-diskboot.img", "grub-pc-bin", "usr/lib/grub/i386-pc/diskboot.img"),
+    )
+}
+"""Programs of other kinds, for audits."""
+
 
 def cache_folder() -> Path:
     """Where kernels are kept; made when it is missing."""
@@ -75,7 +90,7 @@ def kept(kernel: RealKernel, folder: Path) -> tuple[Path, Origin] | None:
 
 def fetch(name: str) -> tuple[Path, Origin]:
     """A kernel's file and where it comes from; raises Unavailable with a sentence."""
-    kernel, folder = KERNELS[name], cache_folder()
+    kernel, folder = (KERNELS | PROGRAMS)[name], cache_folder()
     with _locked(folder):
         found = kept(kernel, folder)
         if found is None:
@@ -128,7 +143,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    for each in KERNELS:
+    for each in KERNELS | PROGRAMS:
         try:
             where, what = fetch(each)
         except Unavailable as reason:
