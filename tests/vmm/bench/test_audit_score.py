@@ -63,7 +63,7 @@ def claims() -> Claims:
     return Claims(
         {CONFIRMED: sure, LIKELY: sure, ALL_TIERS: all_},
         {CONFIRMED: frozenset({0, 2, 3, 5, 6})},
-        {5: 32},
+        {CONFIRMED: frozenset({(2, 32), (5, 32)}), ALL_TIERS: frozenset({(5, 32), (5, 16), (1, 32)})},
     )
 
 
@@ -74,6 +74,7 @@ def test_claims_are_judged() -> None:
     assert confirmed.wrong_mode == 1
     assert (everything.sites, everything.false) == (Score(2, 4, 2), (2, 4))  # a site in padding is false
     assert everything.starts is None
+    assert everything.wrong_mode == 0  # one of the two sizes claimed for it is right
 
 
 def result() -> Result:
@@ -85,8 +86,8 @@ def test_the_table() -> None:
     assert [" ".join(line.split()) for line in lines] == [
         " ".join(" ".join(HEADINGS).split()),
         "A plain compiled code patchvisor confirmed 0.5000 0.5000 2 0.998/0.995 MISSED 0.6667 0.6667 1",
-        "A plain compiled code patchvisor confirmed, likely 0.5000 0.5000 2 1",
-        "A plain compiled code patchvisor all tiers 0.5000 1.0000 2 –/0.999 reached 1",
+        "A plain compiled code patchvisor confirmed, likely 0.5000 0.5000 2",
+        "A plain compiled code patchvisor all tiers 0.5000 1.0000 2 –/0.999 reached",
     ]
 
 

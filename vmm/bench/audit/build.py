@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from vmm.bench.audit import listing, objects
-from vmm.bench.audit.source import Recipe, Source
+from vmm.bench.audit.source import CORPUS, Recipe, Source
 from vmm.bench.audit.statements import one_a_line
 from vmm.bench.audit.tools import ToolError, call
 from vmm.bench.audit.truth import Statement, What, sections, statements
@@ -115,7 +115,7 @@ def _assembly(source: Source, recipe: Recipe, folder: Path) -> str:
     if not source.is_c:
         return source.text
     (folder / "source.c").write_text(source.text, encoding="utf-8")
-    include = f"-I{source.folder / 'include'}"
+    include = f"-I{CORPUS / 'include'}"
     text = call(["gcc", *_COMMON, *recipe.flags, include, "-o", "-", "source.c"], folder)
     return _CONSTANTS.sub("\t.text", text) if recipe.constants_in_text else text
 

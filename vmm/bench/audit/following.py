@@ -30,24 +30,20 @@ def flows(sample: Sample) -> Iterator[tuple[Binary, Flow]]:
         yield binary, follow(binary, Budget(everything=True))
 
 
-def claims(sample: Sample) -> tuple[list[Offsets], list[Offsets], dict[int, int]]:
-    """Sites by step, instruction starts by step, and the mode of each site."""
-    sites: list[set[int]] = [set() for _ in _STEPS]
+def claims(sample: Sample) -> tuple[list[frozenset[tuple[int, int]]], list[Offsets]]:
+    """Sites with their modes by step, and instruction starts by step."""
+    sites: list[set[tuple[int, int]]] = [set() for _ in _STEPS]
     starts: list[set[int]] = [set(), set()]
-    modes: dict[int, int] = {}
     for binary, flow in flows(sample):
         for site in flow.sites:
             offset = file_offset(binary, site.address)
-            if offset is None:
-                continue
-            modes.setdefault(offset, site.mode)
             for step, tiers in enumerate(_STEPS):
-                if site.tier in tiers:
-                    sites[step].add(offset)
+                if offset is not None and site.tier in tiers:
+                    sites[step].add((offset, site.mode))
         confirmed = set(_starts(binary, flow.lengths))
         starts[0] |= confirmed
         starts[1] |= confirmed | set(_starts(binary, flow.likely))
-    return [frozenset(step) for step in sites], [frozenset(step) for step in starts], modes
+    return [frozenset(step) for step in sites], [frozenset(step) for step in starts]
 
 
 def file_offset(binary: Binary, address: int) -> int | None:

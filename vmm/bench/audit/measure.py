@@ -2,7 +2,7 @@
 """The measurement: every sample built, every subject asked, every claim judged."""
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,11 +81,16 @@ def judge(sample: Sample, subject: Subject, claims: Claims) -> Iterator[Judged]:
             None if starts is None else _starts(starts, truth),
             tuple(sorted(truth.sites - sites)),
             tuple(sorted(sites - truth.sites)),
-            sum(
-                claims.modes.get(o, truth.starts[o].mode) != truth.starts[o].mode for o in sites & truth.sites
-            ),
+            _in_wrong_mode(sites & truth.sites, claims.in_mode.get(step), truth),
         )
 
 
 def _starts(claimed: Iterable[int], truth: Truth) -> Score:
     return score(frozenset(filter(truth.covers, claimed)), truth.starts.keys(), truth.padding)
+
+
+def _in_wrong_mode(right: Iterable[int], claimed: Set[tuple[int, int]] | None, truth: Truth) -> int:
+    """How many sites were claimed for other code sizes only; none when no sizes are claimed."""
+    if claimed is None:
+        return 0
+    return sum((offset, truth.starts[offset].mode) not in claimed for offset in right)

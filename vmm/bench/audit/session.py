@@ -10,7 +10,7 @@ from vmm.bench.audit import generate, tools
 from vmm.bench.audit.cost import is_elf
 from vmm.bench.audit.measure import Result, measure
 from vmm.bench.audit.report import HEADINGS, document, rows, speed_text, table, worst
-from vmm.bench.audit.source import CLASSES, Source, corpus
+from vmm.bench.audit.source import CLASSES, CORPUS, HELD_OUT, Source, corpus
 from vmm.bench.audit.subjects import CONFIRMED, FOLLOW, SUBJECTS, Subject
 from vmm.errors import VmmError
 
@@ -45,7 +45,7 @@ class SpeedChoices:
 
 def sources(choices: Choices) -> list[Source]:
     """The sources that are asked for, hand-written and generated."""
-    known = (*corpus(), *generate.sources(held_out=choices.held_out))
+    known = (*corpus(HELD_OUT if choices.held_out else CORPUS), *generate.sources(held_out=choices.held_out))
     chosen = [
         s for s in known if not choices.names or any(fnmatchcase(s.name, name) for name in choices.names)
     ]

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 CORPUS: Final = Path(__file__).parent / "corpus"
+HELD_OUT: Final = Path(__file__).parent / "held_out"
 CLASSES: Final = {
     "a": "plain compiled code",
     "b": "data in code",
@@ -51,7 +52,6 @@ class Source:
     recipes: tuple[Recipe, ...]
     is_c: bool = False
     undecidable: str = ""
-    folder: Path = CORPUS
 
 
 def _compiled(bits: int, level: str, pic: bool, *more: str, forms: tuple[str, ...] = LINKED) -> Recipe:
@@ -100,20 +100,20 @@ def _of_class(folder: Path, group: str) -> Iterator[Source]:
     for path in sorted((folder / group).glob("*.[cs]")):
         text = path.read_text(encoding="utf-8")
         if path.suffix == ".c":
-            yield Source(f"{group}/{path.stem}", group, text, PLAIN, True, folder=folder)
+            yield Source(f"{group}/{path.stem}", group, text, PLAIN, True)
         else:
-            yield assembly(f"{group}/{path.stem}", group, text, folder)
+            yield assembly(f"{group}/{path.stem}", group, text)
     if group == "b":
         for path in sorted((folder / "a").glob("*.c")):
             text = path.read_text(encoding="utf-8")
-            yield Source(f"b/pooled-{path.stem}", "b", text, POOLED, True, folder=folder)
+            yield Source(f"b/pooled-{path.stem}", "b", text, POOLED, True)
 
 
-def assembly(name: str, group: str, text: str, folder: Path = CORPUS) -> Source:
+def assembly(name: str, group: str, text: str) -> Source:
     """A source in assembly, built as its comments say."""
     recipes = tuple(_recipe(match[1]) for match in _BUILD.finditer(text))
     reasons = " ".join(match[1] for match in _UNDECIDABLE.finditer(text))
-    return Source(name, group, text, recipes, undecidable=reasons, folder=folder)
+    return Source(name, group, text, recipes, undecidable=reasons)
 
 
 def _recipe(words: str) -> Recipe:

@@ -23,11 +23,11 @@ ALL_TIERS: Final = "all tiers"
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """`sites` holds for each step all that is claimed up to it; `modes` the code size claimed for a site."""
+    """`sites` holds for each step all that is claimed up to it; `in_mode` the same with the claimed code sizes."""
 
     sites: dict[str, frozenset[int]]
     starts: dict[str, frozenset[int]] = field(default_factory=dict)
-    modes: dict[int, int] = field(default_factory=dict)
+    in_mode: dict[str, frozenset[tuple[int, int]]] = field(default_factory=dict)
     failure: str = ""
 
 
@@ -90,9 +90,13 @@ OBJDUMP: Final = Subject(
 def _follow(sample: Sample, _: Path) -> Claims:
     from vmm.bench.audit.following import claims
 
-    sites, starts, modes = claims(sample)
+    sites, starts = claims(sample)
     steps = (CONFIRMED, LIKELY, ALL_TIERS)
-    return Claims(dict(zip(steps, sites, strict=True)), dict(zip(steps, starts, strict=False)), modes)
+    return Claims(
+        {step: frozenset(offset for offset, _ in found) for step, found in zip(steps, sites, strict=True)},
+        dict(zip(steps, starts, strict=False)),
+        dict(zip(steps, sites, strict=True)),
+    )
 
 
 def _cannot_follow() -> str:
