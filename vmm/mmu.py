@@ -182,6 +182,29 @@ class Mmu:
             _check_alignment(linear, size)
         self.write_as(linear, size, value, 3 if self.user else 0)
 
+    def read_block(self, linear: int, size: int) -> bytes | None:
+        """`size` bytes with the rights of the current virtual CPL; None when they must be read piece by piece."""
+        if self.aligned_only or (linear & 0xFFF) + size > 4096:
+            return None
+        try:
+            gpa = self._read_page(linear >> 12, self.user) | linear & 0xFFF
+        except GuestFault as fault:
+            raise GuestFault(fault.vector, fault.error_code, linear) from None
+        return bytes(self.memory.bytes[gpa : gpa + size]) if gpa + size <= self.memory.size else None
+
+    def write_block(self, linear: int, data: bytes) -> bool:
+        """The same for writing; False when it must be done piece by piece."""
+        if self.aligned_only or (linear & 0xFFF) + len(data) > 4096:
+            return False
+        try:
+            gpa = self._write_page(linear >> 12, self.user) | linear & 0xFFF
+        except GuestFault as fault:
+            raise GuestFault(fault.vector, fault.error_code, linear) from None
+        if gpa >> 12 in self.memory.watched or gpa + len(data) > self.memory.size:
+            return False
+        self.memory.bytes[gpa : gpa + len(data)] = data
+        return True
+
     def read_system(self, linear: int, size: int) -> int:
         """With supervisor rights: descriptor tables, TSS, interrupt frames."""
         return self.read_as(linear, size, 0)

@@ -33,6 +33,12 @@ class LinearMemory(Protocol):
     def write(self, linear: int, size: int, value: int) -> None:
         """Write with the rights of the current virtual CPL."""
 
+    def read_block(self, linear: int, size: int) -> bytes | None:
+        """Read any number of bytes as `read` does; None when they must be read piece by piece."""
+
+    def write_block(self, linear: int, data: bytes) -> bool:
+        """Write them; False, and nothing is done, when they must be written piece by piece."""
+
     def read_as(self, linear: int, size: int, cpl: int) -> int:
         """Read with the rights of ring `cpl`."""
 

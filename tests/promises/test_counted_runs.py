@@ -67,7 +67,7 @@ def trace_of(name: str, policy: str, steps: tuple[int, ...] = ()) -> list[object
 
 
 @pytest.mark.parametrize("policy", ["fast", "trap"])
-@pytest.mark.parametrize("name", ["timer", "processes", "exceptions-fine", "gates"])
+@pytest.mark.parametrize("name", ["timer", "processes", "exceptions-fine", "exceptions-sse", "exceptions-x87", "gates"])
 def test_the_same_run_twice_is_the_same_bit_for_bit(name: str, policy: str) -> None:
     """The guest `timer` has interrupts that end hlt, and some that come anywhere."""
     first, second = trace_of(name, policy), trace_of(name, policy)

@@ -77,6 +77,12 @@ class FakeMemory:
         assert 0 <= linear <= RAM - size, f"a write at {linear:#x} outside the test's memory"
         self.ram[linear : linear + size] = (value & (1 << 8 * size) - 1).to_bytes(size, "little")
 
+    def read_block(self, linear: int, size: int) -> None:
+        return None
+
+    def write_block(self, linear: int, data: bytes) -> bool:
+        return False
+
     def read(self, linear: int, size: int) -> int:
         return self.read_as(linear, size, self.cpl)
 

@@ -21,6 +21,8 @@ FX_BYTES, FX_ST, FX_XMM = 288, 32, 160  # of the 512 bytes, those that are writt
 
 
 def _tag_word(floats: FloatArea) -> int:
+    if not floats.full_tags():
+        return 0xFFFF
     return sum(_tag(floats, number) << 2 * (floats.top + number & 7) for number in range(8))
 
 
@@ -85,7 +87,8 @@ def fnsave(v: Processor, insn: Insn) -> None:
     """Store environment and registers, then do as fninit (SDM vol. 2A, FSAVE/FNSAVE)."""
     check_x87(v)
     floats, size = v.floats, _size(insn) + REGISTERS
-    registers = b"".join(struct.pack("<QH", *floats.register(i)) for i in range(8))
+    stack = floats.stack
+    registers = b"".join(stack[i : i + 10] for i in range(0, 128, 16))
     write_bytes(v, linear(v, insn, size, write=True), _environment(floats, insn.operand_size) + registers, _unit(insn))
     floats.initialise()
     v.floats_changed()
@@ -100,8 +103,7 @@ def frstor(v: Processor, insn: Insn) -> None:
     size = _size(insn)
     data = read_bytes(v, linear(v, insn, size + REGISTERS), size + REGISTERS, _unit(insn))
     _load_environment(v, data[:size])
-    for number, (significand, exponent) in enumerate(struct.iter_unpack("<QH", data[size:])):
-        v.floats.set_register(number, significand, exponent)
+    v.floats.stack = b"".join(data[i : i + 10] + bytes(6) for i in range(size, size + REGISTERS, 10))
     v.floats_changed()
     v.advance(insn)
 
@@ -127,8 +129,7 @@ def fxsave(v: Processor, insn: Insn) -> None:
     words, last = (floats.control, floats.status, floats.full_tags()), floats.pointers
     head = struct.pack("<4HIIII", *words, last.opcode, last.instruction, last.code, last.operand, last.data)
     head += struct.pack("<II", floats.mxcsr, MXCSR_BITS) if sse else bytes(8)
-    registers = b"".join(struct.pack("<QQ", *floats.register(i)) for i in range(8))
-    write_bytes(v, at, head + registers + (b"".join(floats.xmm(i) for i in range(8)) if sse else b""))
+    write_bytes(v, at, head + floats.stack + (b"".join(floats.xmm(i) for i in range(8)) if sse else b""))
     v.advance(insn)
 
 
@@ -145,8 +146,7 @@ def fxrstor(v: Processor, insn: Insn) -> None:
     floats.load(control, status)
     floats.set_tags(~tags & 0xFF)
     floats.pointers = Pointers(opcode, last[1], last[0], last[3], last[2])
-    for number, (significand, exponent) in enumerate(struct.iter_unpack("<QH6x", data[FX_ST:FX_XMM])):
-        floats.set_register(number, significand, exponent)
+    floats.stack = b"".join(data[i : i + 10] + bytes(6) for i in range(FX_ST, FX_XMM, 16))
     if sse:
         floats.mxcsr = mxcsr
         for number in range(8):

@@ -63,13 +63,18 @@ def store_selector(v: Processor, insn: Insn, value: int) -> None:
 
 
 def read_bytes(v: Processor, at: int, size: int, unit: int = 4) -> bytes:
-    """`size` bytes (an even number) at linear `at`, `unit` at a time."""
+    """`size` bytes (an even number) at linear `at`, `unit` at a time as far as anybody can tell."""
+    whole = v.mem.read_block(at, size)
+    if whole is not None:
+        return whole
     parts = [(i, min(unit, size - i)) for i in range(0, size, unit)]
     return b"".join(v.mem.read(at + i, part).to_bytes(part, "little") for i, part in parts)
 
 
 def write_bytes(v: Processor, at: int, data: bytes, unit: int = 4) -> None:
     """Write an even number of bytes at linear `at`, `unit` at a time, once it is sure that all can be written."""
+    if v.mem.write_block(at, data):
+        return
     parts = [data[i : i + unit] for i in range(0, len(data), unit)]
     for i, part in enumerate(parts):
         v.mem.probe(at + unit * i, len(part))

@@ -53,11 +53,12 @@ NO_POINTERS: Final = Pointers(0, 0, 0, 0, 0)
 class FloatArea:
     """Registers and flags of the floating-point units, over the engine's image or over a test's bytes."""
 
-    __slots__ = ("_halves", "_words", "bytes", "layout")
+    __slots__ = ("_halves", "_words", "bytes", "layout", "unmasked")
 
     def __init__(self, image: memoryview, layout: FloatLayout) -> None:
         self.bytes, self.layout = image.cast("B"), layout
         self._halves, self._words = self.bytes.cast("H"), self.bytes.cast("I")
+        self.unmasked = 0  # exceptions that x87 or SSE do not mask: while there are any, no operation may run unseen
 
     def release(self) -> None:
         """Let go of the image."""
@@ -90,6 +91,7 @@ class FloatArea:
         data, flags = self.bytes, self.layout.x87
         self._halves[self.layout.control // 2] = value
         data[flags - 1], data[flags + 1] = value >> 10 & 3, _PRECISION[value >> 8 & 3]
+        self.unmasked = (~value | ~self._words[self.layout.mxcsr // 4] >> 7) & EXCEPTIONS
 
     def load(self, control: int, status: int) -> None:
         """Both words from an image; ES and B follow from them."""
@@ -176,6 +178,18 @@ class FloatArea:
         self.bytes[at : at + 8] = significand.to_bytes(8, "little")
         self._halves[at // 2 + 4] = exponent
 
+    @property
+    def stack(self) -> bytes:
+        """ST(0) to ST(7), 16 bytes each."""
+        at, first = self.layout.registers, 16 * self.top
+        whole = bytes(self.bytes[at : at + 128])
+        return whole[first:] + whole[:first]
+
+    @stack.setter
+    def stack(self, value: bytes) -> None:
+        at, first = self.layout.registers, 128 - 16 * self.top
+        self.bytes[at : at + 128] = value[first:] + value[:first]
+
     # --- SSE
 
     @property
@@ -190,6 +204,7 @@ class FloatArea:
         """MXCSR, with the engine's rounding, FTZ (not while underflow is unmasked) and DAZ."""
         data, flags = self.bytes, self.layout.sse
         self._words[self.layout.mxcsr // 4] = value
+        self.unmasked = (~self.control | ~value >> 7) & EXCEPTIONS
         data[flags] = 0
         data[flags - 1] = value >> 13 & 3
         data[flags + 2], data[flags + 3] = value & FTZ != 0 and value & UE << 7 != 0, value & DAZ != 0
@@ -213,11 +228,6 @@ class FloatArea:
         self.bytes[at : at + 16] = value
 
     # --- both
-
-    @property
-    def unmasked(self) -> int:
-        """Exceptions that x87 or SSE do not mask: while there are any, no operation may run unseen."""
-        return (~self.control | ~self._words[self.layout.mxcsr // 4] >> 7) & EXCEPTIONS
 
     def save(self) -> bytes:
         """All of it, to be put back by `restore`."""
