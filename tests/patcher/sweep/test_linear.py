@@ -125,13 +125,12 @@ def test_random_bytes_at_every_offset(bits: int) -> None:
         assert list(anywhere(code, bits)) == decoded_anywhere(code, bits)
 
 
-CODES = st.binary(max_size=60) | st.lists(
-    st.sampled_from(b"\xfa\x90\x66\xcc\x0f\xa2\xb8\x8e"), max_size=60
-).map(bytes)
+LIKELY_BYTES = st.sampled_from(b"\xfa\x90\x66\xcc\x0f\xa2\xb8\x8e")
+CODES = st.binary(max_size=60) | st.lists(LIKELY_BYTES, min_size=12, max_size=30).map(bytes)
 
 
 @settings(max_examples=400, deadline=None)
-@given(code=CODES, bits=st.sampled_from(BITS), start=st.integers(0, 8), end=st.integers(0, 70))
+@given(code=CODES, bits=st.sampled_from(BITS), start=st.integers(0, 5), end=st.integers(0, 40))
 def test_bounds(code: bytes, bits: int, start: int, end: int) -> None:
     """Instructions begin between them; the bytes behind ``end`` are there to be read."""
     after = [(offset + start, length) for offset, length in decoded(code[start:], bits)]
@@ -176,6 +175,13 @@ def test_endless_prefixes(bits: int) -> None:
     for code in (b"\x66" * 1000 + b"\xfa", b"\x65\x64\xf0\x67" * 200 + b"\x48\xfa", b"\x48\x66" * 300):
         assert list(sweep(code, bits)) == decoded(code, bits)
     assert list(sweep(b"\x66" * 1000 + b"\xfa", bits)) == [(986, 15)]
+
+
+def test_an_instruction_over_the_end() -> None:
+    code = bytes.fromhex("90 fa 90 0fa2 fa")
+    assert [list(sweep(code, 32, 1, end)) for end in (1, 2, 4, 5)] == [[], [(1, 1)], *[[(1, 1), (3, 2)]] * 2]
+    assert [list(anywhere(code, 32, 1, end)) for end in (1, 3, 4)] == [[], [(1, 1)], [(1, 1), (3, 2)]]
+    assert list(anywhere(bytes.fromhex("90 f30fc7f8"), 64, 0, 1)) == []
 
 
 def test_int3_in_a_row_is_fill() -> None:
