@@ -5,9 +5,9 @@ UEFI Specification 2.10, section 5.2.1 (legacy MBR); Microsoft, "FAT: General Ov
 BIOS parameter block).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from patcher.binary.model import Binary, Entry, Origin, Privilege, Section
+from patcher.binary.model import Binary, Entry, Origin, Privilege, Reader, Section
 from patcher.binary.part import Part
 
 SECTOR = 512
@@ -30,6 +30,14 @@ class Partition:
 
 def is_boot_sector(data: bytes | memoryview) -> bool:
     return len(data) >= SECTOR and bytes(data[SIGNATURE:SECTOR]) == b"\x55\xaa"
+
+
+def read_boot_sector(data: bytes, name: str) -> tuple[Binary, ...]:
+    """The first sector of a file; what follows it has no description."""
+    found = boot_sector(Part(memoryview(data)[:SECTOR], name), "")
+    if len(data) > SECTOR:
+        found = replace(found, notes=("What follows the boot sector is not read.",))
+    return (found,)
 
 
 def partitions(sector: memoryview) -> tuple[Partition, ...]:
@@ -80,3 +88,6 @@ def _block_end(sector: memoryview) -> int:
     else:
         return 3
     return target if 0x18 <= target < TABLE and target <= LONGEST_BLOCK + 0x20 else 3
+
+
+READER = Reader("boot-sector", rank=80, matches=is_boot_sector, read=read_boot_sector)

@@ -135,7 +135,7 @@ def _el_torito(disc: Part) -> Iterator[Binary]:
 
 def is_disc(data: bytes) -> bool:
     """An ISO 9660 image with an El Torito boot record."""
-    return data[CD_RECORD + 1 : CD_RECORD + 6] == CD_MAGIC and data[CD_RECORD + 7 :].startswith(EL_TORITO)
+    return data[CD_RECORD + 1 : CD_RECORD + 6] == CD_MAGIC and data.startswith(EL_TORITO, CD_RECORD + 7)
 
 
 def read_disk(data: bytes, name: str) -> tuple[Binary, ...]:
@@ -151,7 +151,14 @@ def read_disk(data: bytes, name: str) -> tuple[Binary, ...]:
 
 
 def matches(data: bytes) -> bool:
-    return is_boot_sector(data) or is_disc(data)
+    """A partition table of this image, or GRUB's boot sector; programs that begin otherwise may have 55 AA too."""
+    if is_disc(data):
+        return True
+    if not is_boot_sector(data) or data[:4] == b"\x7fELF" or data[:2] == b"MZ":
+        return False
+    sector = memoryview(data)[:SECTOR]
+    inside = any(row.start * SECTOR < len(data) for row in partitions(sector))
+    return inside or data[GRUB_KERNEL : GRUB_KERNEL + 2] == b"\0\x80"
 
 
-READER = Reader("disk", rank=80, matches=matches, read=read_disk)
+READER = Reader("disk", rank=16, matches=matches, read=read_disk)

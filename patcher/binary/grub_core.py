@@ -148,4 +148,4 @@ def read_core(data: bytes, name: str) -> tuple[Binary, ...]:
     return tuple(core_parts(Part(memoryview(data), name)))
 
 
-READER = Reader("grub", rank=68, matches=is_core, read=read_core)
+READER = Reader("grub", rank=15, matches=is_core, read=read_core)

@@ -67,7 +67,7 @@ def option_roms(part: Part, place: str = "") -> Iterator[Binary]:
 
 
 def _legacy(part: Part, place: str) -> Binary:
-    rom = Section("option ROM", BASE, part.data, len(part), True, True, 16, part.offset)
+    rom = Section("option ROM", BASE, part.data, len(part), True, False, 16, part.offset)
     found = Gathering("option-rom", 16, Privilege.FIRMWARE, [rom])
     found.enter(BASE + INIT, Origin.PROTOCOL, "initialization entry")
     header = int.from_bytes(part.data[0x1A:0x1C], "little")

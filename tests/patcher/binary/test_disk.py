@@ -13,7 +13,7 @@ from disk_images import (
     grub_core,
     with_block,
 )
-from executables import Elf
+from executables import Elf, multiboot_header
 
 from patcher import binary
 from patcher.binary import Binary, Origin, Privilege
@@ -103,6 +103,21 @@ def test_a_core_image_has_three_programs_and_its_modules() -> None:
         (0x9000, "entry point"), (0x9040, "copied kernel"),
     ]  # fmt: skip
     assert (kernel.sections[0].file_offset, found["module 1"].privilege) == (None, Privilege.FIRMWARE)
+
+
+def test_multiboot_headers_in_grub_do_not_hide_it() -> None:
+    """GRUB's core can be booted by Multiboot too, and a disk has it within the first 8 KiB."""
+    core = grub_core(multiboot_header(0x1_0000) + KERNEL)
+    packed = core.replace(b"\xf4" * 12, multiboot_header(0x1_0000)[:12], 1)
+    assert binary.detect(packed).name == "grub"  # type: ignore[union-attr]
+    assert binary.detect(disk({0: grub_boot_sector(1), 1: packed})).name == "disk"  # type: ignore[union-attr]
+    table = disk({0: boot_sector(rows=((0x83, 8, 8),)), 1: packed})
+    assert binary.detect(table).name == "disk"  # type: ignore[union-attr]
+
+
+def test_what_follows_a_lone_boot_sector_is_noted() -> None:
+    (found,) = binary.read(with_block() + bytes(9000), "floppy.img")
+    assert found.notes == ("What follows the boot sector is not read.",)
 
 
 def test_a_core_that_is_not_there_is_noted() -> None:
