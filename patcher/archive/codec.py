@@ -54,42 +54,59 @@ def codec_of(data: bytes | memoryview) -> Codec | None:
 
 
 class PieceReader:
-    """Pieces as a stream with `read`, as archives want to read them."""
+    """Pieces as a stream with `read`, as archives want to read them. Skipped bytes are never joined."""
 
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces = pieces
-        self._left = b""
+    def __init__(self, pieces: Iterator[bytes] | Iterator[memoryview]) -> None:
+        self._pieces: Iterator[bytes | memoryview] = iter(pieces)
+        self._piece = memoryview(b"")
+        self._at = 0
+        self._before = 0
+
+    @property
+    def position(self) -> int:
+        """Bytes that were read or skipped."""
+        return self._before + self._at
 
     def read(self, size: int) -> bytes:
         """The next `size` bytes; fewer at the end."""
-        if size <= len(self._left):
-            found, self._left = self._left[:size], self._left[size:]
+        end = self._at + size
+        if end <= len(self._piece):
+            found = bytes(self._piece[self._at : end])
+            self._at = end
             return found
-        parts, have = [self._left], len(self._left)
-        self._left = b""
-        while have < size:
-            piece = next(self._pieces, None)
-            if piece is None:
-                break
-            parts.append(piece)
-            have += len(piece)
-        joined = b"".join(parts)
-        self._left = joined[size:]
-        return joined[:size] if self._left else joined
+        parts = BytesIO()
+        for part in self._parts(size):
+            parts.write(part)
+        return parts.getvalue()
 
     def skip(self, size: int) -> None:
-        """Pass over `size` bytes, keeping none of them."""
-        while size > 0:
-            passed = len(self.read(min(size, PIECE)))
-            if not passed:
-                return
-            size -= passed
+        """Pass over `size` bytes."""
+        for _ in self._parts(size):
+            pass
 
     def peek(self, size: int) -> bytes:
         """The next bytes, which the next `read` gives again."""
         found = self.read(size)
-        self._left = found + self._left
+        if self._at >= len(found):
+            self._at -= len(found)
+        else:
+            self._before += self._at - len(found)
+            self._piece, self._at = memoryview(found + bytes(self._piece[self._at :])), 0
         return found
+
+    def _parts(self, size: int) -> Iterator[memoryview]:
+        while size > 0:
+            if self._at >= len(self._piece):
+                piece = next(self._pieces, None)
+                if piece is None:
+                    return
+                self._before += len(self._piece)
+                self._piece, self._at = memoryview(piece), 0
+                continue
+            part = self._piece[self._at : self._at + size]
+            self._at += len(part)
+            size -= len(part)
+            yield part
 
 
 def unpack(codec: Codec, data: bytes | memoryview, name: str, limit: int) -> bytes:

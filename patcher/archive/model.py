@@ -7,10 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One file inside another. `name` is its path in there, as people write it: "usr/bin/ls"."""
+    """One file inside another. `name` is its path in there, as people write it: "usr/bin/ls".
+
+    `problem` is the sentence that says why it was not read ("" when it was); `data` is empty then.
+    """
 
     name: str
     data: bytes
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +24,18 @@ class Archive:
     `matches` tells by contents alone, answers for any bytes and raises nothing. `members` takes the contents,
     a name for sentences and the most bytes that one member may have unpacked; it yields every regular file,
     or raises a `PatcherError` where the archive is damaged (what came before stays valid). Nothing is written
-    to disk.
+    to disk, and nothing but the member that was yielded last is kept. `is_wrapper` is set for what only packs
+    one file: who names it means the file inside.
     """
 
     name: str
     rank: int
     matches: Callable[[bytes], bool]
     members: Callable[[bytes, str, int], Iterator[Member]]
+    is_wrapper: bool = False
+
+
+def too_large(name: str, size: int | None, limit: int) -> Member:
+    """The member that was not read because of its size (None: not known)."""
+    amount = "It unpacks to more" if size is None else f"It has {size} bytes, more"
+    return Member(name, b"", f"{amount} than the limit of {limit} bytes.")

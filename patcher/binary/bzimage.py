@@ -2,7 +2,7 @@
 """Linux bzImages as an audit sees them: three programs in one file.
 
 "setup" is the real-mode code that boot loaders of the 16-bit protocol enter, "decompressor" is the protected-mode
-part, "payload" the kernel proper, unpacked. Linux, Documentation/arch/x86/boot.rst (fields, "32-bit Boot
+part, "payload" the kernel proper, unpacked. Programs that only use the format (memtest86+) are a "kernel" at once. Linux, Documentation/arch/x86/boot.rst (fields, "32-bit Boot
 Protocol", "64-bit Boot Protocol", "EFI Handover Protocol").
 """
 
@@ -34,15 +34,13 @@ def read_bzimage(data: bytes, name: str) -> tuple[Binary, ...]:
     notes: tuple[str, ...] = ()
     payload: tuple[Binary, ...] = ()
     try:
-        payload = (_payload(data[start : start + size], name, mode, setup),)
+        payload = (_payload(data[start : start + size], name, mode, setup),) if size else ()
     except PatcherError as error:
         notes = (str(error),)
-    decompressor = _decompressor(data, setup, mode, (start, size))
-    return (
-        _setup(data, setup, name),
-        replace(decompressor.binary("decompressor", name), notes=notes),
-        *payload,
+    program = _decompressor(data, setup, mode, (start, size)).binary(
+        "decompressor" if size else "kernel", name
     )
+    return _setup(data, setup, name), replace(program, notes=notes), *payload
 
 
 def _field(setup: SetupHeader, offset: int, size: int, version: int) -> int:

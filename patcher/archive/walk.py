@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Every file in a folder, in archives, and in archives in archives, one at a time and within limits.
+
+Nothing is written to disk and no symbolic link inside a folder is followed, so nothing outside of what was named is
+read. At any moment one member and the containers around it are in memory.
+"""
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from patcher.archive import detect
+from patcher.archive.model import Member
+from patcher.archive.oci import MARKER, image_members
+from patcher.auditing.model import Unreadable
+from patcher.errors import PatcherError
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How deep archives may nest, and how many bytes: of one file or member, and of all that one file unpacks to."""
+
+    depth: int = 8
+    member: int = 1024 * MIB
+    total: int = 65536 * MIB
+    members: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file that is no archive. `path` is as a report shows it: "pkg.deb!./boot/vmlinuz".
+
+    `named` is set when the user named it, or what packs nothing but it; of such a file it is an error that
+    nothing can read it, while a folder may well hold files that are no programs.
+    """
+
+    path: str
+    data: bytes
+    named: bool
+
+
+@dataclass(slots=True)
+class _Spent:
+    """What one file has unpacked to so far."""
+
+    limits: Limits
+    total: int = 0
+    members: int = 0
+
+    def pay(self, member: Member) -> None:
+        self.total += len(member.data)
+        self.members += 1
+        if self.total > self.limits.total:
+            raise _Exhausted(f"it unpacks to more than {self.limits.total} bytes, which is the limit.")
+        if self.members > self.limits.members:
+            raise _Exhausted(f"it holds more than {self.limits.members} files, which is the limit.")
+
+
+class _Exhausted(Exception):
+    """A limit on all of a file was reached; how."""
+
+
+def walk(path: str | os.PathLike[str], limits: Limits | None = None) -> Iterator[Found | Unreadable]:
+    """Every file that a path names: itself, what a folder holds, what archives hold."""
+    allowed = limits or Limits()
+    for file, named in files(path):
+        yield from walk_file(file, named, allowed)
+
+
+def files(path: str | os.PathLike[str]) -> Iterator[tuple[Path, bool]]:
+    """The files to be read for a path, sorted, and whether the path names them itself.
+
+    A folder that is a container image counts as one file. What is neither file nor folder is passed over
+    inside folders, and so are symbolic links.
+    """
+    top = Path(path)
+    if not top.is_dir() or (top / MARKER).is_file():
+        yield top, True
+        return
+    folders = [top]
+    while folders:
+        folder = folders.pop()
+        try:
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError:
+            yield folder, False
+            continue
+        below = []
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                inner = Path(entry.path)
+                if (inner / MARKER).is_file():
+                    yield inner, False
+                else:
+                    below.append(inner)
+            elif entry.is_file(follow_symlinks=False):
+                yield Path(entry.path), False
+        folders += reversed(below)
+
+
+def walk_file(path: Path, named: bool, limits: Limits) -> Iterator[Found | Unreadable]:
+    """One of `files`: itself, or what it holds."""
+    shown = show(os.fsencode(path).decode("utf-8", "surrogateescape"))
+    try:
+        if path.is_dir() and (path / MARKER).is_file():
+            members = image_members(*_in_folder(path, limits.member), shown, limits.member)
+            yield from _guarded(shown, _members(members, shown, 1, _Spent(limits)))
+            return
+        data = _contents(path, shown, limits.member)
+    except (OSError, PatcherError) as error:
+        yield Unreadable(shown, _reason(shown, error))
+        return
+    yield from walk_bytes(data, shown, named, limits)
+
+
+def walk_bytes(
+    data: bytes, name: str, named: bool = True, limits: Limits | None = None
+) -> Iterator[Found | Unreadable]:
+    """A file's contents: themselves, or what they hold."""
+    yield from _guarded(name, _descend(data, name, named, 0, _Spent(limits or Limits())))
+
+
+def show(name: str) -> str:
+    """A name without what would disturb a terminal or a report."""
+    return name if name.isprintable() else "".join(c if c.isprintable() else _escape(c) for c in name)
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def _guarded(name: str, found: Iterator[Found | Unreadable]) -> Iterator[Found | Unreadable]:
+    try:
+        yield from found
+    except _Exhausted as exhausted:
+        yield Unreadable(name, f"{name} was left unfinished: {exhausted}")
+
+
+def _descend(data: bytes, name: str, named: bool, depth: int, spent: _Spent) -> Iterator[Found | Unreadable]:
+    archive = detect(data)
+    if archive is None:
+        yield Found(name, data, named)
+    elif depth >= spent.limits.depth:
+        yield Unreadable(name, f"{name} is the {depth}th archive inside another, and that is the limit.")
+    else:
+        inner = archive.members(data, name, spent.limits.member)
+        yield from _members(inner, name, depth + 1, spent, named and archive.is_wrapper)
+
+
+def _members(
+    members: Iterator[Member], name: str, depth: int, spent: _Spent, named: bool = False
+) -> Iterator[Found | Unreadable]:
+    try:
+        for member in members:
+            path = f"{name}!{show(member.name)}"
+            spent.pay(member)
+            if member.problem:
+                yield Unreadable(path, f"{path} was not read: {member.problem}")
+            else:
+                yield from _descend(member.data, path, named, depth, spent)
+    except PatcherError as error:
+        yield Unreadable(name, str(error))
+
+
+def _contents(path: Path, shown: str, limit: int) -> bytes:
+    """A regular file's bytes. Opening does not wait for whoever writes to a pipe."""
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with os.fdopen(handle, "rb") as stream:
+        status = os.fstat(stream.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise PatcherError(f"{shown} is no regular file.")
+        if status.st_size > limit:
+            raise PatcherError(f"{shown} has {status.st_size} bytes, more than the limit of {limit}.")
+        return stream.read(status.st_size)
+
+
+def _in_folder(folder: Path, limit: int) -> tuple[Callable[[str], bytes], Callable[[str], bool]]:
+    """How a container image's parts are read from a folder; paths come from digests and have no dots."""
+
+    def blob(path: str) -> bytes:
+        try:
+            return _contents(folder / path, path, limit)
+        except OSError as error:
+            raise PatcherError(_reason(path, error)) from error
+
+    return blob, lambda path: (folder / path).is_file()
+
+
+def _reason(shown: str, error: OSError | PatcherError) -> str:
+    if isinstance(error, PatcherError):
+        return str(error)
+    return f"{shown} cannot be read: {(error.strerror or type(error).__name__).lower()}."

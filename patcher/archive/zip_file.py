@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""ZIP archives, by the standard library (APPNOTE.TXT). Encrypted members are told, not read."""
+
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from io import BytesIO
+from lzma import LZMAError
+
+from patcher.archive.model import Archive, Member, too_large
+from patcher.errors import PatcherError
+
+MAGIC = b"PK\x03\x04"
+ENCRYPTED = 1
+_FAILURES = (
+    zipfile.BadZipFile, zlib.error, LZMAError, EOFError, OSError, ValueError, NotImplementedError, RuntimeError,
+    OverflowError, IndexError, KeyError, struct.error,
+)  # fmt: skip
+
+
+def _members(data: bytes, name: str, limit: int) -> Iterator[Member]:
+    try:
+        archive = zipfile.ZipFile(BytesIO(data))
+        rows = archive.infolist()
+    except _FAILURES as error:
+        raise PatcherError(f"{name} is damaged: its ZIP directory cannot be read.") from error
+    with archive:
+        for row in rows:
+            if not row.is_dir() and row.file_size:
+                yield _member(archive, row, limit)
+
+
+def _member(archive: zipfile.ZipFile, row: zipfile.ZipInfo, limit: int) -> Member:
+    if row.file_size > limit:
+        return too_large(row.filename, row.file_size, limit)
+    if row.flag_bits & ENCRYPTED:
+        return Member(row.filename, b"", "It is encrypted.")
+    try:
+        with archive.open(row) as stream:
+            contents = stream.read(limit + 1)
+    except _FAILURES as error:
+        return Member(row.filename, b"", f"It is damaged: {str(error).rstrip('.')}.")
+    return Member(row.filename, contents) if len(contents) <= limit else too_large(row.filename, None, limit)
+
+
+ARCHIVE = Archive("zip", rank=50, matches=lambda data: data.startswith(MAGIC), members=_members)
