@@ -6,19 +6,18 @@ names, by a relocation or by the address in a followed instruction, counts as re
 function; the rest is likely.
 """
 
-import re
-from collections.abc import Iterable
 from typing import Final
 
 from patcher.follow.edges import Via, key_of
 from patcher.follow.evidence import data_words, taken
 from patcher.follow.explorer import Explorer
-from patcher.follow.likelihood import score
+from patcher.follow.likelihood import is_text, plausibility, score
 from patcher.follow.modes import START, Processor, starts_protected_mode
 from patcher.follow.padding import padding_before
 from patcher.follow.space import Lane
 
-_TEXT: Final = re.compile(rb"[\t\n\r\x1b -~]{5,}\0|[\t\n\r -~]{12,}|(?:[ -~]\0){4,}")
+NAMED: Final = -1.0
+"""How much the mean instruction at a named place must look like code, in bits."""
 _LOOK: Final = 24
 """How many instructions are judged."""
 
@@ -42,7 +41,7 @@ def _try_named(x: Explorer, address: int, bits: int) -> bool:
     if lane is not None and starts_protected_mode(lane, address - lane.base):
         edge = (address, 16, Via.POINTER, 0, key_of(address, 16), Processor(page=address))
         return not lane.lengths[address - lane.base] and x.attempt(edge) is not None
-    return try_at(x, address, bits, 0.0)
+    return try_at(x, address, bits, None)
 
 
 def _split(key: int) -> tuple[int, int]:
@@ -59,28 +58,21 @@ def _named(x: Explorer) -> set[int]:
     return found
 
 
-def try_at(x: Explorer, address: int, bits: int, least: float) -> bool:
+def try_at(x: Explorer, address: int, bits: int, least: float | None) -> bool:
     """Follow one address on trial; True when it was not followed before and is now."""
     lane = x.space.lane(address, bits)
     if lane is None or lane.lengths[address - lane.base] or lane.covers(address - lane.base) is not None:
         return False
     offset = address - lane.base
-    if _is_text(lane, offset) or not _looks_like_code(lane, offset, least):
+    if is_text(lane, offset) or not _looks_like_code(lane, offset, least):
         return False
     owner = key_of(address, bits)
     return x.attempt((address, bits, Via.POINTER, 0, owner, START)) is not None
 
 
-def _is_text(lane: Lane, offset: int) -> bool:
-    return _TEXT.match(lane.code, offset) is not None
-
-
-def _looks_like_code(lane: Lane, offset: int, least: float) -> bool:
-    """Are its first instructions commoner in code than in data? A known function's start before it helps."""
+def _looks_like_code(lane: Lane, offset: int, least: float | None) -> bool:
+    """Are its first instructions commoner in code than in data? None asks for little: the program names the place."""
+    if least is None:
+        return plausibility(lane, offset, _LOOK) > NAMED
     total, _ = score(lane, offset, _LOOK)
     return total > least - (4.0 if padding_before(lane, offset) else 0.0)
-
-
-def try_starts(x: Explorer, starts: Iterable[tuple[int, int]], least: float) -> int:
-    """Follow addresses on trial that only their surroundings speak for; returns how many stayed."""
-    return sum(try_at(x, address, bits, least) for address, bits in starts)

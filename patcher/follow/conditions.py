@@ -16,7 +16,9 @@ from patcher.follow.values import bits_mask
 from patcher.x86.insn import Insn
 
 _SAME: Final = rb"[\x31\x33\x29\x2b\x39\x3b][\xc0\xc9\xd2\xdb\xe4\xed\xf6\xff]"
-_CONSTANT: Final = rb"(?:[\xb8-\xbf]....|\xc7[\xc0-\xc7]....|\x83[\xc8-\xcf]\xff|\x6a.[\x58-\x5f]|" + _SAME + rb")"
+_CONSTANT: Final = (
+    rb"(?:[\xb8-\xbf]....|\xc7[\xc0-\xc7]....|\x83[\xc8-\xcf]\xff|\x6a.[\x58-\x5f]|" + _SAME + rb")"
+)
 _THEN: Final = (
     rb"(?:[\x41\x44\x45\x48\x49\x4c\x4d]?(?:\x85[\xc0-\xff]|\x83[\xc0-\xff].|[\x3d\x2d\x05\x0d\x25\xa9]...."
     rb"|[\x81\xf7][\xc0-\xff]....|[\x40-\x4f]|[\xff\xd1][\xc0-\xff]|[\xc0\xc1][\xc0-\xff].|\xa8.|\x3c.))"
@@ -47,7 +49,9 @@ class Settled:
     window: frozenset[int]
 
 
-def settle_branch(path: Sequence[Step], branch: Insn, at: int, bits: int, read: ReadConstant) -> Settled | None:
+def settle_branch(
+    path: Sequence[Step], branch: Insn, at: int, bits: int, read: ReadConstant
+) -> Settled | None:
     """What the end of a path settles about the branch at `at`: by as few instructions as suffice."""
     for count in range(1, len(path) + 1):
         part = path[-count:]
@@ -75,7 +79,9 @@ def outcome(path: Sequence[Step], branch: Insn, bits: int, read: ReadConstant) -
 
 def _keeps_flags(insn: Insn) -> bool:
     op = insn.opcode
-    return insn.opmap == 0 and (0x50 <= op < 0x60 or 0x88 <= op < 0x8E or 0xB0 <= op < 0xC0 or op in (0xC6, 0xC7, 0x90))
+    return insn.opmap == 0 and (
+        0x50 <= op < 0x60 or 0x88 <= op < 0x8E or 0xB0 <= op < 0xC0 or op in (0xC6, 0xC7, 0x90)
+    )
 
 
 def _after(insn: Insn, before: State, at: int) -> Flags:
@@ -160,10 +166,17 @@ def _computed(operation: int, first: int, second: int, size: int) -> Flags:
         return Flags(False, result == 0, bool(result & top), False)
     if operation == 0:
         result = first + second & mask
-        return Flags(first + second > mask, result == 0, bool(result & top), bool((first ^ result) & (second ^ result) & top))
+        return Flags(
+            first + second > mask,
+            result == 0,
+            bool(result & top),
+            bool((first ^ result) & (second ^ result) & top),
+        )
     if operation in (5, 7):
         result = first - second & mask
-        return Flags(first < second, result == 0, bool(result & top), bool((first ^ second) & (first ^ result) & top))
+        return Flags(
+            first < second, result == 0, bool(result & top), bool((first ^ second) & (first ^ result) & top)
+        )
     return Flags()
 
 

@@ -419,7 +419,7 @@ def _one_byte() -> dict[int, Effect]:
 _ONE_BYTE: Final = _one_byte()
 _TWO_BYTE: Final[dict[int, Effect]] = {
     **dict.fromkeys((0xB6, 0xB7, 0xBE, 0xBF), _extend),
-    **dict.fromkeys((0x01, 0x1E, 0x1F, 0x18, 0x0D, 0x22), _nothing),
+    **dict.fromkeys((0x1E, 0x1F, 0x18, 0x0D, 0x22), _nothing),
     **dict.fromkeys(range(0x80, 0x90), _nothing),
     **dict.fromkeys((0xA0, 0xA8), _push_other),
     **dict.fromkeys((0xA1, 0xA9), _pop_other),
@@ -428,9 +428,13 @@ _TWO_BYTE: Final[dict[int, Effect]] = {
 
 def _clobber(s: State, insn: Insn) -> None:
     """An instruction that is not modelled: all that it may write is unknown."""
-    s.regs[EAX] = s.fresh()
-    s.regs[EDX] = s.fresh()
-    if insn.modrm is not None:
+    if insn.modrm is None:
+        for number in range(16):
+            if number != ESP:
+                s.regs[number] = s.fresh()
+    else:
+        s.regs[EAX] = s.fresh()
+        s.regs[EDX] = s.fresh()
         s.regs[reg_of(insn)] = s.fresh()
         if not insn.is_memory:
             s.regs[rm_of(insn)] = s.fresh()

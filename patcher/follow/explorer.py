@@ -12,7 +12,7 @@ from patcher.follow import overlaps
 from patcher.follow.conditions import Settled, is_suspect
 from patcher.follow.edges import WEAK, Edge, Via, key_of
 from patcher.follow.knowledge import Knowledge
-from patcher.follow.likelihood import plausibility
+from patcher.follow.likelihood import is_text, plausibility
 from patcher.follow.model import Budget, ProblemKind
 from patcher.follow.modes import START, Processor
 from patcher.follow.paths import is_event, weak_point
@@ -25,6 +25,9 @@ QUICKLY = 48
 """A run into what is no code speaks against its start only when it has no more instructions than this."""
 
 
+_INT3 = 0xCC
+LEAST = -4.0
+"""How little what is behind a breakpoint may look like code."""
 SMALL = 2_000_000
 """In more code than this no branch is settled: to know all ways into it takes memory, and nobody obfuscates so much."""
 
@@ -163,7 +166,8 @@ class Explorer:
                 self.join(owner, address, bits)
             return
         offset = address - lane.base
-        if lane.covers(offset) is not None or plausibility(lane, offset, 8) < 0:
+        least = LEAST if lane.code[offset - 1] == _INT3 else 0.0
+        if lane.covers(offset) is not None or is_text(lane, offset) or plausibility(lane, offset, 8) < least:
             return
         items = walk_run(lane, offset)
         end = items[-1][0] + items[-1][1]

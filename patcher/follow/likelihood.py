@@ -7,6 +7,7 @@ occurs in neither counts as somewhat unlikely; sensitive instructions, rare anyw
 that.
 """
 
+import re
 from functools import cache
 from typing import Final
 
@@ -90,9 +91,11 @@ _REST: Final = {32: "SYG", 64: "OWV"}
 _PREFIXES: Final = dict(zip(b"\x26\x2e\x36\x3e\x64\x65\x66\x67\xf0\xf2\xf3", range(11), strict=True))
 _PREFIX_ODDS: Final = {32: "AAAJDIQAONQ", 64: "ASACMHUASXU"}
 
+_TEXT: Final = re.compile(rb"[\t\n\r\x1b -~]{5,}\0|[\t\n\r -~]{12,}|(?:[ -~]\0){4,}")
+
 BAD: Final = -8.0
 """The score of bytes that are no instruction."""
-_SENSITIVE: Final = -1.0
+_SENSITIVE: Final = -0.5
 
 
 @cache
@@ -117,6 +120,11 @@ def instruction_score(insn: Insn) -> float:
         if index is not None and not (insn.bits == 16 and byte in (0x66, 0x67, 0x2E, 0x26)):
             score += (ord(letters[index]) - ord("M")) / 2
     return score
+
+
+def is_text(lane: Lane, offset: int) -> bool:
+    """Do the bytes at an offset read as text?"""
+    return _TEXT.match(lane.code, offset) is not None
 
 
 def score(lane: Lane, offset: int, count: int) -> tuple[float, int]:

@@ -36,4 +36,5 @@ def _skips_prefix(lane: Lane, outer: int, inner: int) -> bool:
 
 def within(lane: Lane, start: int, end: int) -> bool:
     """Does an instruction of `[start, end)` share bytes with another one?"""
-    return next(overlaps(lane, max(start - 15, 0), min(end + 15, lane.size)), None) is not None
+    pairs = overlaps(lane, max(start - 15, 0), min(end + 15, lane.size))
+    return any(start <= outer < end or start <= inner < end for outer, inner in pairs)

@@ -100,7 +100,10 @@ class Transfers:
             self._later(lane, offset + length, lane.base + offset, owner, now)
             return False, now
         elif never.is_exit(insn):
-            return not never.leaves(insn, self.state(lane, offset, 8)[0]), now
+            leaves = never.leaves(insn, self.state(lane, offset, 8)[0])
+            if leaves:
+                self._later(lane, offset + length, lane.base + offset, owner, now)
+            return not leaves, now
         return True, now
 
     def _later(self, lane: Lane, offset: int, source: int, owner: int, now: Processor) -> None:
