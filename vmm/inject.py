@@ -55,6 +55,8 @@ FAULTS: Final = frozenset({DE, BR, UD, NM, TS, NP, SS, GP, PF, MF, AC, XM})
 _GATES: Final = frozenset({INTERRUPT16, TRAP16, INTERRUPT32, TRAP32, TASK_GATE})
 _CLEARED: Final = TF | NT | RF | VM
 _DR7_GD = 0x2000
+EXT: Final = 1
+"""In an error code: noticed while an event was delivered that no instruction asked for (vol. 3A, 6.13)."""
 
 
 class TripleFault(VmmError):
@@ -84,7 +86,7 @@ def inject(
 
     `v.eip` is the interrupted instruction; `insn_length` is added to what is pushed, for software interrupts
     and other traps. `soft` is `int n`, `int3`, `into`; `external` is a device interrupt. `address` is what a
-    page fault puts in CR2.
+    page fault puts in CR2. #AC during #AC goes on for ever: then the processor is where it was, for a next try.
     """
     event = GuestFault(vector, error_code, address)
     chain = [event]
@@ -94,10 +96,13 @@ def inject(
     while True:
         try:
             deliver(v, event.vector, event.error_code, soft=soft, external=external, insn_length=insn_length)
-        except GuestFault as fault:
+        except GuestFault as error:
+            fault = GuestFault(AC, 0 if soft else EXT) if error.vector == AC else error
             chain.append(fault)
             if fault.address is not None:
                 v.cr2 = fault.address
+            if fault.vector == event.vector == AC:
+                return
             event = _combine(event.vector, fault, chain, v.eip) if combines else fault
             soft = external = False
             combines, insn_length = True, 0

@@ -54,6 +54,8 @@ main:
     in_user strings, 0x40002
     in_user floats, 0x40002
     in_user tables, 0x40002
+    call by_far_return
+    call by_sysexit
     in_user order, 0x40002
     movl $IDT+0x30, %edi        # #UD is handled in ring 3
     movl $handler, %eax
@@ -85,6 +87,37 @@ main:
     in_user without_floats, 0x40002
     clts
     finish
+
+# Two more ways into ring 3, which keep EFLAGS.
+by_far_return:
+    pushal
+    movl %esp, KERNEL_ESP
+    call data_of_ring_3
+    pushl $DATA3
+    pushl $USER_STACK
+    pushl $CODE3
+    pushl $far_returned
+    flags 0x40002
+    lretl
+by_sysexit:
+    pushal
+    movl %esp, KERNEL_ESP
+    call data_of_ring_3
+    movl $0x174, %ecx
+    movl $CODE0, %eax
+    movl $0x0, %edx
+    wrmsr
+    movl $USER_STACK, %ecx
+    movl $exited, %edx
+    flags 0x40002
+    sysexit
+data_of_ring_3:
+    movl $DATA3, %eax
+    movl %eax, %ds
+    movl %eax, %es
+    movl %eax, %fs
+    movl %eax, %gs
+    ret
 
 stepped:
     incl BUF+0x200
@@ -246,6 +279,13 @@ tables:
     clean "ring 3 lar looks at a descriptor", "larl %ebx, %eax"
     to_kernel
 
+far_returned:
+    faults "ring 3 unaligned after far ret from ring 0", 0x11, 0x0, "movl BUF+0x1, %eax"
+    to_kernel
+exited:
+    faults "ring 3 unaligned after sysexit", 0x11, 0x0, "movl BUF+0x1, %eax"
+    to_kernel
+
 order:
     movl $0x40000000, %ebx      # nothing is mapped there
     faults "ring 3 unaligned and not present", 0x11, 0x0, "movl 0x1(%ebx), %eax"
@@ -301,7 +341,7 @@ ud_site:
     ud2
 handled_unaligned:
     movl %edi, %esp
-    verdict "ring 3 frame on an unaligned stack", 0x11, 0x0, ud_site
+    verdict "ring 3 frame on an unaligned stack", 0x11, 0x1, ud_site
     to_kernel
 
 steps:

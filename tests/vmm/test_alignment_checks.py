@@ -178,3 +178,23 @@ def test_counted_runs_repeat(body: str, policy: str) -> None:
     first = counted(body, policy)
     assert first[0] == 33
     assert first == counted(body, policy)
+
+
+ENDLESS = """
+    movl $IDT+0x88, %edi        # #AC is handled in ring 3, on the stack that is unaligned
+    movl $program, %eax
+    movw %ax, (%edi)
+    movw $CODE3, 0x2(%edi)
+    shrl $0x10, %eax
+    movw %ax, 0x6(%edi)
+"""
+
+
+@pytest.mark.parametrize("clock", ["host", "counted"])
+def test_an_alignment_fault_for_ever_leaves_the_monitor_alone(clock: str) -> None:
+    """Each #AC raises the next one when its frame is pushed; a real processor hangs."""
+    code = kernel("decl %esp\n pushl %eax", SET, ENDLESS)
+    with Machine(kernel=code, memory=4, no_reboot=True, clock=clock) as machine:
+        report = machine.run(timeout=0.3)
+        assert report.reason is ExitReason.TIMEOUT
+        assert report.stats.faults[17] > 10
