@@ -11,8 +11,10 @@ import struct
 from collections.abc import Iterator
 from dataclasses import replace
 
+from patcher.binary.elf_file import read_file
 from patcher.binary.model import Binary, Entry, Origin, Privilege, Reader, Section
 from patcher.binary.part import Part
+from patcher.errors import PatcherError
 
 SECTOR = 512
 DISKBOOT, STARTUP, KERNEL = 0x8000, 0x8200, 0x9000
@@ -51,25 +53,28 @@ def is_core(data: bytes | memoryview) -> bool:
 
 
 def core_parts(part: Part, prefix: str = "") -> Iterator[Binary]:
-    """The programs in a core image."""
-    at = 0
-    if not is_startup(part.data):
-        yield _program(f"{prefix}diskboot", part.data[:BLOCK_LIST], DISKBOOT, 16, part.place(0))
-        at = SECTOR
+    """The programs in a core image: what loads and unpacks it, the kernel, the modules."""
+    at = 0 if is_startup(part.data) else SECTOR
+    loader = [_section("diskboot", part.data[:BLOCK_LIST], DISKBOOT, part.place(0))] if at else []
     if at >= len(part):
+        yield _program(f"{prefix}loader", loader, 16)
         return
     stream, core = _unpack(part.data[at:])
-    startup = part.data[at : at + stream]
-    note = () if core else ("Its packed core could not be found.",)
-    yield replace(_program(f"{prefix}startup", startup, STARTUP, 16, part.place(at)), notes=note)
+    loader.append(_section("startup", part.data[at : at + stream], STARTUP, part.place(at)))
+    found = _program(f"{prefix}loader", loader, 16)
+    yield found if core else replace(found, notes=("Its packed core could not be found.",))
     if core:
         yield from _core(memoryview(core), prefix, part.name)
 
 
-def _program(name: str, data: memoryview, base: int, mode: int, offset: int | None) -> Binary:
-    section = Section(name, base, data, len(data), True, True, mode, offset)
-    entry = Entry(base, mode, Origin.PROTOCOL, "entry point")
-    return Binary(name, "grub", mode, Privilege.FIRMWARE, (section,), (entry,))
+def _section(name: str, data: memoryview, base: int, offset: int | None, mode: int = 16) -> Section:
+    return Section(name, base, data, len(data), True, True, mode, offset)
+
+
+def _program(name: str, sections: list[Section], mode: int) -> Binary:
+    """A program that is entered at the start of each of its sections."""
+    entries = tuple(Entry(section.address, mode, Origin.PROTOCOL, section.name) for section in sections)
+    return Binary(name, "grub", mode, Privilege.FIRMWARE, tuple(sections), entries)
 
 
 def _unpack(data: memoryview) -> tuple[int, bytes]:
@@ -100,7 +105,7 @@ def _core(core: memoryview, prefix: str, name: str) -> Iterator[Binary]:
     raw = bytes(core)
     end = _modules_start(raw)
     kernel = core if end < 0 else core[:end]
-    found = _program(f"{prefix}kernel", kernel, KERNEL, 32, None)
+    found = _program(f"{prefix}kernel", [_section("kernel", kernel, KERNEL, None, 32)], 32)
     again = raw.find(CONTINUES, 0, 0x100)
     if again >= 4:
         address = int.from_bytes(raw[again - 4 : again], "little")
@@ -137,10 +142,21 @@ def _modules(data: memoryview, prefix: str, name: str) -> Iterator[Binary]:
             return
         if kind == ELF_MODULE and body[:4] == b"\x7fELF":
             number += 1
+            label = prefix + _module_name(body, number)
             for found in binary.read(body, f"module {number} of {name}"):
-                label = f"{prefix}module {number}{found.name and ' ' + found.name}"
                 yield replace(found, name=label, privilege=Privilege.FIRMWARE)
         at += length
+
+
+def _module_name(data: bytes, number: int) -> str:
+    """What the module's section .modname says."""
+    try:
+        elf = read_file(data, "module")
+    except PatcherError:
+        return f"module {number}"
+    named = (bytes(elf.contents(row)) for row in elf.sections if row.name == ".modname")
+    text = next(named, b"").rstrip(b"\0").decode("ascii", "replace")[:64]
+    return f"module {text or number}"
 
 
 def read_core(data: bytes, name: str) -> tuple[Binary, ...]:

@@ -86,21 +86,24 @@ def test_a_disk_without_boot_code_has_its_partitions_only() -> None:
 def test_grubs_core_is_found_through_its_boot_sector() -> None:
     core = grub_core(KERNEL, (bytes(Elf()),))
     found = read(disk({0: grub_boot_sector(1, ((0x83, 40, 8),)), 1: core}))
-    names = ["diskboot", "startup", "kernel", "module 1"]
+    names = ["loader", "kernel", "module 1"]
     assert list(found) == ["boot sector", *(f"GRUB at sector 1: {name}" for name in names)]
-    assert found["GRUB at sector 1: startup"].sections[0].file_offset == 2 * 512
+    assert [s.file_offset for s in found["GRUB at sector 1: loader"].sections] == [512, 2 * 512]
 
 
-def test_a_core_image_has_three_programs_and_its_modules() -> None:
+def test_a_core_image_has_a_loader_a_kernel_and_modules() -> None:
     found = {part.name: part for part in binary.read(grub_core(KERNEL, (bytes(Elf()),)), "core.img")}
     where = [(name, part.mode, part.sections[0].address) for name, part in found.items()]
     assert where == [
-        ("diskboot", 16, 0x8000), ("startup", 16, 0x8200), ("kernel", 32, 0x9000), ("module 1", 32, 0x10_0000),
+        ("loader", 16, 0x8000), ("kernel", 32, 0x9000), ("module 1", 32, 0x10_0000),
+    ]  # fmt: skip
+    assert [(entry.address, entry.name) for entry in found["loader"].entries] == [
+        (0x8000, "diskboot"), (0x8200, "startup"),
     ]  # fmt: skip
     kernel = found["kernel"]
     assert bytes(kernel.sections[0].data) == KERNEL
     assert [(entry.address, entry.name) for entry in kernel.entries] == [
-        (0x9000, "entry point"), (0x9040, "copied kernel"),
+        (0x9000, "kernel"), (0x9040, "copied kernel"),
     ]  # fmt: skip
     assert (kernel.sections[0].file_offset, found["module 1"].privilege) == (None, Privilege.FIRMWARE)
 
@@ -121,8 +124,8 @@ def test_what_follows_a_lone_boot_sector_is_noted() -> None:
 
 
 def test_a_core_that_is_not_there_is_noted() -> None:
-    diskboot, startup = binary.read(grub_core(KERNEL)[: 512 + 0x60], "core.img")
-    assert (diskboot.notes, startup.notes) == ((), ("Its packed core could not be found.",))
+    (loader,) = binary.read(grub_core(KERNEL)[: 512 + 0x60], "core.img")
+    assert loader.notes == ("Its packed core could not be found.",)
 
 
 @pytest.mark.parametrize(("segment", "address"), [(0, 0x7C00), (0x1000, 0x1_0000)])
