@@ -89,6 +89,30 @@ kinds:
     raises "inexact", 0x20, "fldl THREE; fld1", "fdivp", 0xa0, "fldcw BUF"
     holds "third of one", 0x55555555, 0x3fd55555
     raises "several at once", 0x3f, "fld1", "fdivl THREE", 0xa0, "fld1"
+    fninit                      # masked, an empty register reads as a quiet nan
+    movw $0x37b, BUF
+    fldcw BUF
+    fld1
+    clean "stack underflow, masked", "fadd %st(1), %st; fwait"
+    fnstsw %ax
+    movzwl %ax, %eax
+    expect "stack underflow, masked, status", $0x3841
+    fstpt IMAGE
+    movzwl IMAGE+0x8, %eax
+    expect "stack underflow, masked, result", $0xffff
+    fnclex
+    clean "stack overflow, masked", "fld1; fld1; fld1; fld1; fld1; fld1; fld1; fld1; fldz; fwait"
+    fnstsw %ax
+    movzwl %ax, %eax
+    expect "stack overflow, masked, status", $0x3a41
+    fstpt IMAGE
+    movl IMAGE+0x4, %eax
+    expect "stack overflow, masked, result", $0xc0000000
+    fninit
+    clean "compare of nothing, masked", "fldcw BUF; fucompp; fwait"
+    fnstsw %ax
+    movzwl %ax, %eax
+    expect "compare of nothing, masked, status", $0x5541
     fninit
     movw $0x37e, BUF
     fldcw BUF
