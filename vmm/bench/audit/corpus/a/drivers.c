@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Devices as kernels drive them: serial line, PCI, clock, disk, display, DMA, timers, APIC. */
+#define HALT_WHEN_BACK
 #include "machine.h"
 
 struct device {

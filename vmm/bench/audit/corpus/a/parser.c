@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A recursive-descent evaluator of port expressions: "in(0x60)+flags*(3-tsc)". */
+#define HALT_WHEN_BACK
 #include "machine.h"
 
 struct parser {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A program in ring 3 that wants to know where it runs: every instruction that tells without a trap. */
+#define HALT_WHEN_BACK
 #include "machine.h"
 
 struct answer {
