@@ -145,7 +145,7 @@ def _descend(data: bytes, name: str, named: bool, depth: int, spent: _Spent) -> 
     if archive is None:
         yield Found(name, data, named)
     elif depth >= spent.limits.depth:
-        yield Unreadable(name, f"{name} is the {depth}th archive inside another, and that is the limit.")
+        yield Unreadable(name, f"{name} is an archive {depth} archives deep, and that is the limit.")
     else:
         inner = archive.members(data, name, spent.limits.member)
         yield from _members(inner, name, depth + 1, spent, named and archive.is_wrapper)

@@ -2,8 +2,9 @@
 """Linux bzImages as an audit sees them: three programs in one file.
 
 "setup" is the real-mode code that boot loaders of the 16-bit protocol enter, "decompressor" is the protected-mode
-part, "payload" the kernel proper, unpacked. Programs that only use the format (memtest86+) are a "kernel" at once. Linux, Documentation/arch/x86/boot.rst (fields, "32-bit Boot
-Protocol", "64-bit Boot Protocol", "EFI Handover Protocol").
+part, "payload" the kernel proper, unpacked. Programs that only use the format (memtest86+) are a "kernel"
+at once. Linux, Documentation/arch/x86/boot.rst (fields, "32-bit Boot Protocol", "64-bit Boot Protocol",
+"EFI Handover Protocol").
 """
 
 import struct

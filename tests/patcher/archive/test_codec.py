@@ -7,6 +7,7 @@ import lzma
 import shutil
 import subprocess
 import zlib
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -99,10 +100,8 @@ def test_any_bytes_end_in_bytes_or_a_sentence(head: bytes, keep: int, tail: byte
     data = head[:keep] + tail
     for codec in codecs():
         if codec.matches(data):
-            try:
-                unpack(codec, data, "x", LIMIT)
-            except PatcherError as error:
-                assert str(error).endswith(".")
+            with suppress(PatcherError):
+                assert len(unpack(codec, data, "x", LIMIT)) <= LIMIT
 
 
 @given(

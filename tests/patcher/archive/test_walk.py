@@ -70,7 +70,7 @@ def test_archives_nest_as_deep_as_the_limit() -> None:
     (found,) = walk_bytes(data, "a", limits=Limits(depth=3))
     assert found == Unreadable(
         "a!contents!contents!contents",
-        "a!contents!contents!contents is the 3th archive inside another, and that is the limit.",
+        "a!contents!contents!contents is an archive 3 archives deep, and that is the limit.",
     )
 
 
