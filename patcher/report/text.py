@@ -15,6 +15,7 @@ from patcher.auditing.model import (
     Kind,
     Status,
     Tier,
+    Unreadable,
     Verdict,
 )
 from patcher.report.form import Form, Options
@@ -33,7 +34,12 @@ def render(report: AuditReport, options: Options) -> Iterator[str]:
             yield from _program(file, binary, options)
     if report.unreadable:
         yield "\nNot read:\n"
-        yield from (f"  {printable(one.path)}: {printable(one.reason)}\n" for one in report.unreadable)
+        yield from (f"  {_unread(one)}\n" for one in report.unreadable)
+
+
+def _unread(one: Unreadable) -> str:
+    """The sentence, and in front of it the path when it does not begin with it."""
+    return printable(one.reason if one.reason.startswith(one.path) else f"{one.path}: {one.reason}")
 
 
 def printable(text: str) -> str:

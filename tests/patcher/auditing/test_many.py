@@ -4,6 +4,7 @@
 import os
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from executables import Elf, Part
 
 import patcher
-from patcher.auditing import many
+from patcher.auditing import many, task
 from patcher.auditing.limits import within
 from patcher.auditing.many import Outcome, Task, audit_many, audit_task, tasks_of
 from patcher.auditing.model import AuditReport, FileReport, ScanResult, Status
@@ -52,7 +53,7 @@ def test_what_is_named_must_be_readable(folder: Path) -> None:
     report = patcher.audit([folder / "b" / "notes.txt", folder / "none", folder / "a.elf"])
     assert len(report.files) == 1
     reasons = {os.path.basename(one.path): one.reason for one in report.unreadable}
-    assert reasons["none"] == "No such file or directory"
+    assert reasons["none"].endswith("none cannot be read: no such file or directory.")
     assert "is in no format that holds x86 code" in reasons["notes.txt"]
 
 
@@ -60,7 +61,7 @@ def test_a_fault_of_ours_is_told_and_stops_nothing(folder: Path, monkeypatch: py
     def fails(data: bytes, name: str, options: AuditOptions) -> FileReport:
         raise KeyError("oops")
 
-    monkeypatch.setattr(many, "audit_bytes", fails)
+    monkeypatch.setattr(task, "audit_bytes", fails)
     outcome = audit_task(Task(str(folder / "a.elf")), AuditOptions())
     assert [one.reason for one in outcome.unreadable] == ["A fault of patchvisor: KeyError: 'oops'"]
 
@@ -98,9 +99,23 @@ def test_bytes_of_no_format_are_a_sentence() -> None:
 
 def test_a_file_larger_than_the_limit_is_not_read(folder: Path) -> None:
     report = patcher.audit(folder / "a.elf", options=AuditOptions(max_memory=10))
-    assert [one.reason for one in report.unreadable] == [
-        f"It has {(folder / 'a.elf').stat().st_size} bytes, and the limit for one file is 10."
+    assert [one.reason.rpartition("/")[2] for one in report.unreadable] == [
+        "a.elf has 87 bytes, more than the limit of 10."
     ]
+
+
+def test_members_of_archives_are_audited_each_with_its_limits(folder: Path) -> None:
+    with tarfile.open(folder / "all.tar.gz", "w:gz") as archive:
+        for name in ("a.elf", "broken.elf", "b/c.elf", "b/notes.txt"):
+            archive.add(folder / name, name)
+    name = str(folder / "all.tar.gz")
+    outcome = audit_task(Task(name), AuditOptions(hard_limits=True))
+    assert [file.path for file in outcome.files] == [f"{name}!a.elf", f"{name}!b/c.elf"]
+    assert [one.path for one in outcome.unreadable] == [f"{name}!broken.elf"]
+    assert outcome.skipped == 1
+    small = audit_task(Task(name), AuditOptions(max_memory=1000))
+    assert not small.files
+    assert "limit" in small.unreadable[0].reason
 
 
 def test_the_soft_limit_of_time_is_a_reason(folder: Path) -> None:

@@ -40,7 +40,7 @@ def test_processes_find_what_one_finds(patchvisor, folder: Path) -> None:
 def test_a_journal_saves_the_work(patchvisor, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     command = ("audit", "images", "--format", "json", "-j", "1", "--journal", "done")
     first = patchvisor(*command)
-    monkeypatch.setattr("patcher.auditing.many.audit_bytes", lambda *_: pytest.fail("audited again"))
+    monkeypatch.setattr("patcher.auditing.task.audit_bytes", lambda *_: pytest.fail("audited again"))
     assert patchvisor(*command) == first
 
 
