@@ -11,7 +11,7 @@ from patcher.auditing.options import AuditOptions
 from patcher.auditing.surroundings import with_surroundings
 from patcher.auditing.verdict import verdict
 from patcher.binary.model import Binary
-from patcher.binary.raw import read_raw
+from patcher.binary.raw import read_com, read_raw
 from patcher.errors import PatcherError
 from patcher.follow.model import Budget
 
@@ -32,6 +32,8 @@ def programs(data: bytes, name: str, options: AuditOptions) -> tuple[Binary, ...
     if options.raw is not None:
         raw = options.raw
         return (read_raw(data, name, raw.bits, raw.base, raw.entry),)
+    if name.lower().endswith(".com") and patcher.binary.detect(data) is None:
+        return (read_com(data, name),)  # DOS programs that nothing but their name tells
     return patcher.binary.read(data, name)
 
 
