@@ -9,12 +9,14 @@ from dataclasses import dataclass
 class Member:
     """One file inside another. `name` is its path in there, as people write it: "usr/bin/ls".
 
-    `problem` is the sentence that says why it was not read ("" when it was); `data` is empty then.
+    `problem` is the sentence that says why it was not read ("" when it was); `data` is empty then. `is_all`: a
+    wrapper holds nothing else.
     """
 
     name: str
     data: bytes
     problem: str = ""
+    is_all: bool = False
 
 
 @dataclass(frozen=True, slots=True)

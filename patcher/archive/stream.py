@@ -40,7 +40,7 @@ def _members(data: bytes, name: str, limit: int) -> Iterator[Member]:
         yield from cpio_members(stream, name, limit)
     else:
         inner, contents = _inner_name(name), stream.read(limit)
-        yield too_large(inner, None, limit) if stream.peek(1) else Member(inner, contents)
+        yield too_large(inner, None, limit) if stream.peek(1) else Member(inner, contents, is_all=True)
 
 
 ARCHIVE = Archive(

@@ -161,7 +161,7 @@ def _members(
             if member.problem:
                 yield Unreadable(path, f"{path} was not read: {member.problem}")
             else:
-                yield from _descend(member.data, path, named, depth, spent)
+                yield from _descend(member.data, path, named and member.is_all, depth, spent)
     except PatcherError as error:
         yield Unreadable(name, str(error))
 
