@@ -29,6 +29,8 @@ PE_ENTRY, PE_MACHINES = 0x28, {0x14C: 32, 0x8664: 64}
 
 def read_bzimage(data: bytes, name: str) -> tuple[Binary, ...]:
     """The programs of a bzImage. What cannot be unpacked is told in the decompressor's notes."""
+    if SIGNATURE < len(data) <= SECTOR * (1 + data[HEADER]):
+        return (_setup(data, SIGNATURE + data[SIGNATURE - 1], len(data), name),)
     setup = read_setup(data, name)
     mode = 64 if _flags(setup) & KERNEL_64 else 32
     start, size = _payload_extent(data, setup)
@@ -41,7 +43,8 @@ def read_bzimage(data: bytes, name: str) -> tuple[Binary, ...]:
     program = _decompressor(data, setup, mode, (start, size)).binary(
         "decompressor" if size else "kernel", name
     )
-    return _setup(data, setup, name), replace(program, notes=notes), *payload
+    header_end = HEADER + len(setup.raw)
+    return _setup(data, header_end, setup.setup_size, name), replace(program, notes=notes), *payload
 
 
 def _field(setup: SetupHeader, offset: int, size: int, version: int) -> int:
@@ -55,14 +58,17 @@ def _flags(setup: SetupHeader) -> int:
     return _field(setup, 0x236, 2, 0x20C)
 
 
-def _setup(data: bytes, setup: SetupHeader, name: str) -> Binary:
-    """Real-mode code; its segment's addresses are file offsets. The header is data behind the first jump."""
-    code = min(HEADER + len(setup.raw), setup.setup_size)
+def _setup(data: bytes, header_end: int, size: int, name: str) -> Binary:
+    """Real-mode code; its segment's addresses are file offsets. The header is data behind the first jump.
+
+    A file may be nothing else (GRUB's lnxboot.img is put in front of what it loads).
+    """
+    code = min(header_end, size)
     extents = (
         ("boot sector", 0, SECTOR, False),
         ("jump", SECTOR, SIGNATURE, True),
         ("header", SIGNATURE, code, False),
-        ("setup", code, setup.setup_size, True),
+        ("setup", code, size, True),
     )
     sections = [
         Section(text, start, memoryview(data)[start:end], end - start, is_code, True, 16, start)

@@ -21,22 +21,16 @@ from patcher.binary.elf_file import (
 )  # fmt: skip
 from patcher.binary.elf_names import read_names
 from patcher.binary.elf_plt import name_plt
+from patcher.binary.elf_privilege import KERNEL_SECTIONS, is_syslinux_module, privilege_of
 from patcher.binary.gathering import Gathering
 from patcher.binary.landing_pads import read_landing_pads
 from patcher.binary.linux_tables import read_tables
 from patcher.binary.model import Binary, Origin, Privilege, Reader
 from patcher.errors import PatcherError
-from patcher.image.elf import MAGIC, PT_LOAD
+from patcher.image.elf import MAGIC
 
 ET_EXEC, ET_CORE = 2, 4
-PT_INTERP, PT_GNU_EH_FRAME = 3, 0x6474E550
-#: Sections that only code for ring 0 has: Linux kernels and modules, GRUB's modules.
-KERNEL_SECTIONS = frozenset({
-    ".modinfo", ".gnu.linkonce.this_module", ".init.text", "__ksymtab", "__ksymtab_gpl", ".altinstructions",
-    "__ex_table", ".modname", ".moddeps",
-})  # fmt: skip
-#: The lowest address of a kernel that lives in the upper half (i386: Linux's usual split).
-UPPER_HALF = {32: 0xC000_0000, 64: 0xFFFF_8000_0000_0000}
+PT_GNU_EH_FRAME = 0x6474E550
 
 
 def read_elf(data: bytes, name: str) -> tuple[Binary, ...]:
@@ -53,24 +47,12 @@ def read_program(data: bytes, name: str) -> Gathering:
         raise PatcherError(
             f"{name} is an object whose sections cannot be read: {elf.damage or 'it has none'}."
         )
-    into = Gathering("elf", elf.header.mode, _privilege(elf), [])
+    into = Gathering("elf", elf.header.mode, privilege_of(elf), [])
     space = _read_object(elf, into) if elf.header.is_object else _read_linked(elf, into)
     _read_unwinding(elf, space, into)
     if any(section.name in KERNEL_SECTIONS for section in into.sections):
         read_tables(into, space)
     return into
-
-
-def _privilege(elf: ElfFile) -> Privilege:
-    if any(section.name in KERNEL_SECTIONS for section in elf.sections):
-        return Privilege.KERNEL
-    if elf.header.is_object:
-        return Privilege.UNKNOWN
-    loads = [row for row in elf.segments if row.type == PT_LOAD and row.filesz]
-    is_moved = any(row.paddr not in (0, row.vaddr) for row in loads)
-    is_high = any(row.vaddr >= UPPER_HALF[elf.header.bits] for row in loads)
-    is_hosted = any(row.type == PT_INTERP for row in elf.segments)
-    return Privilege.KERNEL if (is_moved or is_high) and not is_hosted else Privilege.USER
 
 
 def _read_object(elf: ElfFile, into: Gathering) -> AddressSpace:
@@ -97,6 +79,8 @@ def _read_linked(elf: ElfFile, into: Gathering) -> AddressSpace:
         exports(names, into)
     name_plt([row[0] for row in names], dynamic, into)
     _read_static(elf, into)
+    if is_syslinux_module(space, dynamic):
+        into.privilege = Privilege.FIRMWARE
     return space
 
 

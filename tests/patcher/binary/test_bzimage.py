@@ -159,3 +159,14 @@ def test_the_kernels_own_symbols_name_its_functions(is_new: bool) -> None:
         (0, 12, "startup"), (12, 20, "panic"), (20, 32, "last"),
     ]  # fmt: skip
     assert payload.returns_never == (TEXT + 12,)
+
+
+def test_a_file_that_is_setup_code_only() -> None:
+    data = bytes(BzImage(b""))[:0x400]
+    (setup,) = read(data)
+    assert (setup.name, setup.mode, setup.sections[-1].end) == ("setup", 16, 0x400)
+    assert setup.entries[0].address == 0x200
+
+
+def test_a_program_in_the_format_without_a_packed_kernel() -> None:
+    assert [b.name for b in read(bytes(BzImage(b"\xf4" * 0x400)))] == ["setup", "kernel"]

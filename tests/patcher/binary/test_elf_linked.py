@@ -208,3 +208,17 @@ def test_a_file_for_another_processor_is_not_a_broken_one() -> None:
     with pytest.raises(NotX86) as raised:
         read(bytes(Elf(machine=183)))
     assert str(raised.value) == "prog is an ELF file for AArch64 (e_machine 183), not for x86."
+
+
+def test_what_no_user_program_can_be_linked_to() -> None:
+    low = Elf((Segment(b"\xf4" * 16, 0x9000, flags=5),), 0x9000)
+    high = Elf((Segment(b"\xf4" * 16, 0xC010_0000, flags=5),), 0xC010_0000)
+    plain = Elf((Segment(b"\xf4" * 16, 0x804_8000, flags=5),), 0x804_8000)
+    kinds = [read(bytes(file)).privilege for file in (low, high, plain)]
+    assert kinds == [Privilege.KERNEL, Privilege.KERNEL, Privilege.USER]
+
+
+def test_a_syslinux_module_runs_in_its_boot_loaders_ring() -> None:
+    names = b"\0libcom32.c32\0"
+    binary = shared_object((1, 1), (5, 0x3000), (10, len(names)), data=names)
+    assert binary.privilege is Privilege.FIRMWARE
