@@ -114,7 +114,9 @@ def test_a_single_stream_is_the_file_inside() -> None:
     archive = detect(data)
     assert archive is not None
     assert archive.is_wrapper
-    assert list(archive.members(data, "dir/mod.ko.gz", LIMIT)) == [Member("mod.ko", b"contents" * 9)]
+    assert list(archive.members(data, "dir/mod.ko.gz", LIMIT)) == [
+        Member("mod.ko", b"contents" * 9, is_all=True)
+    ]
     (bomb,) = archive.members(gzip.compress(bytes(1 << 20)), "x", 1000)
     assert bomb.problem == "It unpacks to more than the limit of 1000 bytes."
 
