@@ -13,7 +13,7 @@ from typing import Final
 from patcher.auditing.code_map import CodeMap
 from patcher.auditing.lasting import Lasting
 from patcher.auditing.model import Kind, Tier
-from patcher.auditing.relevance import Relevance, World
+from patcher.auditing.relevance import Relevance, World, relevance
 from patcher.auditing.rows import audited
 from patcher.auditing.targets import Targets
 from patcher.binary.model import Section
@@ -52,12 +52,12 @@ class Closer:
         self.lasting = Lasting(code.binary)
 
     def choose(
-        self, address: int, insn: Insn, tier: Tier, effect: str, world: World, relevance: Relevance
+        self, address: int, insn: Insn, tier: Tier, effect: str, world: World, judged: Relevance
     ) -> Choice:
         """How the site at `address` is closed."""
-        if not relevance.matters:
+        if not judged.matters:
             return Choice(None, "There is nothing to close.")
-        if relevance.kind is Kind.PRIVILEGED:
+        if judged.kind is Kind.PRIVILEGED:
             return Choice(None, "It traps by itself, so no patch is needed.")
         if tier is Tier.POSSIBLE:
             return Choice(
@@ -136,9 +136,11 @@ def _no_stub(insn: Insn, world: World) -> str:
 
 
 def _other_hole(insn: Insn) -> SensitiveInsn | None:
-    """The row by which an instruction may be a hole that a stub would only carry elsewhere."""
+    """The row by which an instruction is a hole that a stub would only carry elsewhere; stubs are for ring 0."""
     row = classify(insn)
-    return row if row is not None and row.is_hole and audited(row) and effect_in_stub(insn) is None else None
+    if row is None or not row.is_hole or not audited(row) or effect_in_stub(insn) is not None:
+        return None
+    return row if relevance(row, insn, World.KERNEL).matters else None
 
 
 def _sentence(clause: str) -> str:
