@@ -37,10 +37,12 @@ def try_named(x: Explorer) -> bool:
 
 def _try_named(x: Explorer, address: int, bits: int) -> bool:
     """Follow what is named; it may be what another processor starts with, in real mode."""
-    lane = x.space.lane(address, 16)
-    if lane is not None and starts_protected_mode(lane, address - lane.base):
+    index = x.space.section_index(address)
+    section = x.binary.sections[index]
+    if index >= 0 and section.executable and starts_protected_mode(x.space.code(index), address - section.address):
+        lane = x.space.lane(address, 16)
         edge = (address, 16, Via.POINTER, 0, key_of(address, 16), Processor(page=address))
-        return not lane.lengths[address - lane.base] and x.attempt(edge) is not None
+        return lane is not None and not lane.lengths[address - lane.base] and x.attempt(edge) is not None
     return try_at(x, address, bits, None)
 
 

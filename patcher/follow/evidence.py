@@ -26,7 +26,7 @@ def taken(space: Space, knowledge: Knowledge, lane: Lane) -> Iterator[int]:
         yield from _relative(space, lane)
     if knowledge.got is not None and lane.bits == 32:
         yield from _from_got(space, knowledge.got, lane)
-    if lane.bits != 16:
+    if lane.bits != 16 and not space.binary.pointers:
         for section in space.binary.sections:
             if section.executable and section.address >= LOWEST_ABSOLUTE:
                 yield from _immediates(space, lane, section)
@@ -86,7 +86,9 @@ def _immediates(space: Space, lane: Lane, section: Section) -> Iterator[int]:
 
 
 def data_words(binary: Binary) -> Iterator[int]:
-    """Aligned words of data that are addresses in executable sections."""
+    """Aligned words of data that are addresses in executable sections; relocations tell better where they are."""
+    if binary.pointers:
+        return
     size = 8 if binary.mode == 64 else 4
     for target in binary.sections:
         if target.executable and target.address >= LOWEST_ABSOLUTE:

@@ -18,6 +18,7 @@ from patcher.follow.modes import START, Processor
 from patcher.follow.paths import is_event, weak_point
 from patcher.follow.runs import steps, undo, walk_run
 from patcher.follow.space import DEAD, MARKS, Lane, Space
+from patcher.follow.targets import relative_target
 from patcher.follow.transfers import Transfers
 from patcher.x86.walk import BRANCH, CALL, END, SENSITIVE, STOP, TRUNCATED, UNDECODABLE, Item
 
@@ -194,12 +195,12 @@ class Explorer:
                     return
             elif self.is_bad(lane, items):
                 items = self._take_back(lane, following, items)
-            following, now = self._take(lane, items, owner, now)
+            following, now = self._take(lane, items, owner, now, offset)
 
     def _take(
-        self, lane: Lane, items: list[Item], owner: int, now: Processor
+        self, lane: Lane, items: list[Item], owner: int, now: Processor, start: int
     ) -> tuple[int | None, Processor]:
-        """Take note of a run's items; returns the offset at which to go on, if any."""
+        """Take note of the items of a run that began at `start`; returns the offset at which to go on, if any."""
         base, size, bits, lengths = lane.base, lane.size, lane.bits, lane.lengths
         for item in items:
             offset, length, kind = item
@@ -209,7 +210,7 @@ class Explorer:
                     undo(lane, offset + length, items[-1][0] + items[-1][1])
                     return None, now
             if kind & BRANCH:
-                target = self.target(lane, item)
+                target = relative_target(lane, offset, length)
                 if kind & CALL:
                     return self.transfers.call(lane, item, target, owner, now), now
                 via = Via.JUMP if kind & STOP else Via.TAKEN
@@ -225,7 +226,11 @@ class Explorer:
                 if 0 <= target - base < size and lengths[target - base]:
                     if self.joins is not None:
                         self.joins.add(target)
-                    if owner not in self.returning and lengths[target - base] < MARKS:
+                    if (
+                        owner not in self.returning
+                        and lengths[target - base] < MARKS
+                        and not start <= target - base <= offset
+                    ):
                         self.join(owner, target, bits)
                 else:
                     self.work.append((target, bits, via, base + offset, owner, now))
@@ -268,11 +273,6 @@ class Explorer:
         self.work.extend(edge for _, edge in open_again)
         return bool(open_again)
 
-    def target(self, lane: Lane, item: Item) -> int:
-        """Where a relative branch goes."""
-        offset, length, _ = item
-        return self.transfers.relative(lane, offset, length)
-
     def is_bad(self, lane: Lane, items: list[Item]) -> bool:
         """Does a run end in what is no code?"""
         offset, _, kind = items[-1]
@@ -294,7 +294,7 @@ class Explorer:
         return before + length == offset and (bool(kind & BRANCH) or is_event(lane, before))
 
     def _leads_nowhere(self, lane: Lane, item: Item) -> bool:
-        target = self.target(lane, item)
+        target = relative_target(lane, item[0], item[1])
         if 0 <= target - lane.base < lane.size:
             return lane.lengths[target - lane.base] >= MARKS
         if self.space.is_code(target):

@@ -67,10 +67,9 @@ def _likely(space: Space, confirmed: Lengths) -> Lengths:
     likely = {}
     for place, lane in space.lanes.items():
         now = lane.without_marks()
-        if place in confirmed:
-            for offset, length in enumerate(confirmed[place]):
-                if length:
-                    now[offset] = 0
+        if place in confirmed:  # what was confirmed is in both
+            added = int.from_bytes(now, "little") ^ int.from_bytes(confirmed[place], "little")
+            now = bytearray(added.to_bytes(len(now), "little"))
         likely[place] = now
     return likely
 

@@ -5,6 +5,7 @@ A code segment's L and D bits tell the size of its code (SDM vol. 3A, 3.4.5 and 
 file they are read; else the steps of a mode switch (SDM vol. 3A, 9.9 and 9.8.5) tell what comes next.
 """
 
+import re
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -17,6 +18,8 @@ from patcher.x86.insn import Insn
 EFER: Final = 0xC0000080
 LME: Final = 0x100
 _SWITCH: Final = 32
+_SWITCHES: Final = re.compile(rb"\x0f\x22[\xc0-\xc7]|\x0f\x01[\xf0-\xf7]")
+"""mov cr0 and lmsw of a register."""
 PE: Final = 1
 PG: Final = 0x80000000
 
@@ -184,11 +187,16 @@ def _real(space: Space, lane: Lane, selector: int | None, offset: int) -> int:
     return _first_code(space, (linear, (lane.base & ~0xFFFFF) + linear, *linear_candidates(lane, offset)[1:]))
 
 
-def starts_protected_mode(lane: Lane, offset: int) -> bool:
+def starts_protected_mode(code: bytes, offset: int) -> bool:
     """Is this real-mode code that switches to protected mode within a few instructions (SDM vol. 3A, 9.9.1)?"""
+    if _SWITCHES.search(code, offset, offset + 128) is None:
+        return False
     switched = 0
     for _ in range(_SWITCH):
-        insn = instruction(lane, offset) if offset < lane.size else None
+        try:
+            insn = decode(code, offset, 16)
+        except Truncated:
+            insn = None
         if insn is None:
             return False
         if insn.opmap == 1 and (insn.opcode, insn.reg) in ((0x22, 0), (0x01, 6)):

@@ -7,14 +7,12 @@ from typing import Final
 
 from patcher.auditing.model import Coverage, Tier
 from patcher.follow.model import Site
+from patcher.follow.overlaps import overlaps
 from patcher.follow.padding import PADDING
 from patcher.follow.space import Lane, Space
 from patcher.sweep import anywhere
 
 Ranges = tuple[tuple[int, int], ...]
-
-_START: Final = re.compile(rb"[\x01-\x0f]")
-
 
 def _covered(space: Space, index: int) -> bytearray:
     """A byte for each of a section's: not zero where a followed instruction or data lies, in any mode."""
@@ -42,10 +40,10 @@ def _cover(lane: Lane, covered: bytearray) -> None:
     for match in _RUN.finditer(lengths):
         start, end = match.span()
         covered[start:end] = b"\1" * (end - start)
-    for match in _START.finditer(lengths):  # what overlaps
-        if not covered[match.start()]:
-            end = match.start() + lengths[match.start()]
-            covered[match.start() : end] = b"\1" * (end - match.start())
+    for pair in overlaps(lane):
+        for start in pair:
+            end = start + lengths[start]
+            covered[start:end] = b"\1" * (end - start)
 
 
 def gaps_and_padding(space: Space) -> tuple[Ranges, Ranges]:

@@ -41,28 +41,6 @@ class Transfers:
         self.space, self.knowledge = explorer.space, explorer.knowledge
         self._shifts: dict[int, int | None] = {}
 
-    def relative(self, lane: Lane, offset: int, length: int) -> int:
-        """The target of a relative branch. In 16-bit code IP wraps at 64 KiB."""
-        code = lane.code
-        first = code[offset]
-        wide = length - 1 > 2 if first in (0xE8, 0xE9) else first == 0x0F and length == 6
-        if wide and lane.bits != 16:
-            displacement = int.from_bytes(code[offset + length - 4 : offset + length], "little", signed=True)
-        elif length == 2:
-            displacement = code[offset + 1]
-            displacement -= (displacement & 0x80) << 1
-        else:
-            insn = instruction(lane, offset)
-            displacement = insn.imm if insn is not None else 0
-        target = lane.base + offset + length + displacement
-        if lane.bits == 16 and not lane.base <= target < lane.end:
-            return self._wrapped(lane, target)
-        return target & (0xFFFFFFFF if lane.bits != 64 else 0xFFFFFFFFFFFFFFFF)
-
-    def _wrapped(self, lane: Lane, target: int) -> int:
-        near = (target + 0x10000, target - 0x10000)
-        return next((address for address in near if lane.base <= address < lane.end), target)
-
     def state(self, lane: Lane, offset: int, limit: int) -> tuple[State, list[Step]]:
         """What is known before the instruction at an offset, and the path that tells."""
         path = path_to(self.space, self.x.parents, lane.base + offset, lane.bits, limit)
