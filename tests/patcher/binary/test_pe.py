@@ -114,6 +114,37 @@ def test_unwind_data_gives_extents_and_handlers_and_parts_take_the_functions_nam
     assert entries(found, Origin.EXCEPTION) == [(WIDE_BASE + 0x1080, "exception handler")]
 
 
+def scopes(*rows: tuple[int, int, int, int]) -> bytes:
+    """Unwind data of one function [0x1000, 0x1060) whose handler, at 0x1080, has a scope table."""
+    info = bytes([1 | 1 << 3, 0, 0, 0]) + struct.pack("<II", 0x1080, len(rows))
+    table = b"".join(struct.pack("<4I", *row) for row in rows)
+    return struct.pack("<3I", 0x1000, 0x1060, 0x2010).ljust(16, b"\0") + info + table
+
+
+def test_filters_and_blocks_of_a_scope_table_are_entries() -> None:
+    rows = ((0x1008, 0x1010, 0x1090, 0x1040), (0x1018, 0x1020, 1, 0x1050), (0x1028, 0x1030, 0x10A0, 0))
+    file = replace(pe(EXCEPTION, scopes(*rows), bits=64), directories={EXCEPTION: (0x2000, 12)})
+    found = [address - WIDE_BASE for address, _ in entries(read(file), Origin.EXCEPTION)]
+    assert found == [0x1040, 0x1050, 0x1080, 0x1090, 0x10A0]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        (0x0FF0, 0x1010, 0x1090, 0x1040),
+        (0x1008, 0x1010, 0x9000, 0),
+        (0x1008, 0x1010, 1, 0),
+        (0x1008, 0x1010, 0x1090, 0x1070),
+    ],
+)
+def test_a_handlers_own_data_is_no_scope_table(row: tuple[int, int, int, int]) -> None:
+    file = replace(
+        pe(EXCEPTION, scopes((0x1008, 0x1010, 0x1090, 0x1040), row), bits=64),
+        directories={EXCEPTION: (0x2000, 12)},
+    )
+    assert [address - WIDE_BASE for address, _ in entries(read(file), Origin.EXCEPTION)] == [0x1080]
+
+
 def test_registered_exception_handlers_and_guarded_call_targets_are_entries() -> None:
     config = struct.pack("<I60x2I8x3I", 92, 0x40_2080, 2, 0x40_20A0, 2, 1 << 28)
     tables = config.ljust(0x80, b"\0") + struct.pack("<2I", 0x1010, 0x1018).ljust(32, b"\0")
