@@ -23,7 +23,7 @@ from patcher.sweep.forms import (
     is_offset,
     is_undefined,
 )
-from patcher.sweep.operands import either, every_map, one_of, openings, vex
+from patcher.sweep.operands import either, every_map, of_other_makers, one_of, openings, vex
 
 _SEGMENTS: Final = bytes.fromhex("26 2e 36 3e 64 65")
 _LOCK: Final = b"\xf0"
@@ -131,8 +131,8 @@ class Grammar:
 
     def ordinary(self) -> bytes:
         """One ordinary instruction, one byte of none, or fill."""
-        found = [*self.plain(), *self.prefixed(), vex(self.bits), *self.undefined()]
-        found += [*self.with_other_addresses(), _FILL]
+        found = [*self.plain(), *self.prefixed(), vex(self.bits), *of_other_makers(self.bits)]
+        found += [*self.undefined(), *self.with_other_addresses(), _FILL]
         if self.bits != 64:
             return either((*found, _NEVER))
         mov = one_of(_MOV_IMMEDIATE)

@@ -35,6 +35,10 @@ _TEST: Final = frozenset(modrm for modrm in EVERY_MODRM if modrm >> 3 & 7 < 2)
 """/0 and /1: the part of F6 and F7 that has an immediate."""
 
 VEX_BYTES: Final = (0xC4, 0xC5, 0x62)
+POP: Final = 0x8F
+XOP_MAPS: Final = range(8, 11)
+XOP_MODRMS: Final = frozenset(byte for byte in EVERY_MODRM if byte & 0x1F in XOP_MAPS)
+"""Behind 8F: not ModRM, but the second byte of an XOP prefix."""
 EXTRQ: Final = (1, 0x78)
 """With some prefixes it has immediates (``decode``)."""
 
@@ -104,12 +108,18 @@ def _claims(slot: Slot, bits: int, rm: int) -> Claims:
     return found
 
 
+def _possible(bits: int, opcode: int) -> ModRMs:
+    if opcode == POP and bits != 16:
+        return EVERY_MODRM - XOP_MODRMS
+    return MEMORY if bits != 64 and opcode in VEX_BYTES else EVERY_MODRM
+
+
 def _divided(bits: int, opmap: int, opcode: int) -> dict[Claims, ModRMs | None]:
     """The values of ModRM with which an opcode is itself (and not a VEX prefix), by who claims them."""
     cell, slots = MAPS[opmap][opcode], _CELLS.get(opmap << 8 | opcode)
     if not cell.has_modrm:
         return {UNCLAIMED if slots is None else _claims(slots[REGISTER_FORM], bits, 0): None}
-    possible = MEMORY if bits != 64 and opmap == 0 and opcode in VEX_BYTES else EVERY_MODRM
+    possible = _possible(bits, opcode) if opmap == 0 else EVERY_MODRM
     if slots is None:
         return {UNCLAIMED: possible}
     found: dict[Claims, set[int]] = defaultdict(set)

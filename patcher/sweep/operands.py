@@ -6,7 +6,18 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Final
 
-from patcher.sweep.forms import EVERY_MODRM, VEX_BYTES, Form, ModRMs, Size, Wanted, Which, forms
+from patcher.sweep.forms import (
+    EVERY_MODRM,
+    POP,
+    VEX_BYTES,
+    XOP_MAPS,
+    Form,
+    ModRMs,
+    Size,
+    Wanted,
+    Which,
+    forms,
+)
 from patcher.x86.opcodes import MAPS, Operands
 
 _ESCAPES: Final = (b"", b"\x0f", b"\x0f8", b"\x0f:")
@@ -147,3 +158,20 @@ def _vex_front(bits: int, opmap: int) -> bytes:
     c4, evex = ([byte for byte in second if byte & mask == opmap] for mask in (0x1F, 7))
     found = [b"(?<=\xc4)" + one_of(c4) + b".", b"(?<=b)" + one_of(evex) + b".."]
     return either([b"(?<=\xc5)" + one_of(second), *found] if opmap == 1 else found)
+
+
+def of_other_makers(bits: int) -> list[bytes]:
+    """Instructions of AMD (XOP, APM vol. 6) and VIA (PadLock, 0F A6 and A7), which ``decode`` does not know.
+
+    Libraries hold them behind a look at cpuid. Taken for something shorter they would put the sweep out of step.
+    No 16-bit code has them.
+    """
+    if bits == 16:
+        return []
+    seconds = ([byte for byte in EVERY_MODRM if byte & 0x1F == opmap] for opmap in XOP_MAPS)
+    behind = ((b".", b"", b"....")[opmap - XOP_MAPS[0]] for opmap in XOP_MAPS)
+    xop = (
+        one_of(second) + b".." + operand(bits) + more for second, more in zip(seconds, behind, strict=True)
+    )
+    padlock = _ESCAPES[1] + one_of((0xA6, 0xA7)) + one_of(range(0xC0, 0x100))
+    return [re.escape(bytes((POP,))) + either(xop), padlock, b"\xf3" + padlock]

@@ -8,51 +8,14 @@ import pytest
 from encodings_to_try import ESCAPES, LEGACY_PREFIXES, random_code
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sweep_reference import decoded, decoded_anywhere
 
-from patcher.auditing.rows import audited
-from patcher.catalogue import classify
+from patcher.catalogue import CATALOGUE
 from patcher.sweep import anywhere, sweep
-from patcher.x86.decode import Truncated, decode
 
 BITS = (16, 32, 64)
-Found = list[tuple[int, int]]
 WITNESSES = b"\xfa" * 16
 """cli: each of them is found, so they tell where the instruction before them ended."""
-
-
-def step(code: bytes, offset: int, bits: int) -> tuple[int, bool]:
-    """Length of what is at an offset (0: cut off), and whether it is audited."""
-    if code[offset : offset + 2] == b"\xcc\xcc":
-        return len(code[offset:]) - len(code[offset:].lstrip(b"\xcc")), False
-    try:
-        insn = decode(code, offset, bits)
-    except Truncated:
-        return 0, False
-    row = insn and classify(insn)
-    return (insn.length if insn else 1), bool(row and audited(row))
-
-
-def decoded(code: bytes, bits: int) -> Found:
-    """What ``sweep`` should find."""
-    found, offset = [], 0
-    while offset < len(code):
-        length, is_audited = step(code, offset, bits)
-        if is_audited:
-            found.append((offset, length))
-        if not length:
-            break
-        offset += length
-    return found
-
-
-def decoded_anywhere(code: bytes, bits: int) -> Found:
-    found, offset = [], 0
-    while offset < len(code):
-        length, is_audited = step(code, offset, bits)
-        if is_audited:
-            found.append((offset, length))
-        offset += length if code[offset : offset + 2] == b"\xcc\xcc" else 1
-    return found
 
 
 def differences(codes: Iterator[bytes], bits: int) -> list[str]:
@@ -79,10 +42,11 @@ def encodings(bits: int, modrms: int) -> Iterator[bytes]:
 
 
 def every_modrm(bits: int) -> Iterator[bytes]:
-    """Every opcode of the two maps that rows divide, with every ModRM."""
+    """Every opcode of the two maps that rows divide; what a row claims, with every ModRM."""
+    claimed = {(row.key.opmap, row.key.opcode) for row in CATALOGUE}
     for opmap, escape in enumerate(ESCAPES[:2]):
         for opcode in range(256):
-            for modrm in range(0, 256, 1 if opmap else 5):
+            for modrm in range(0, 256, 1 if (opmap, opcode) in claimed else 11):
                 yield escape + bytes((opcode, modrm, 0x25)) + WITNESSES
 
 
@@ -182,6 +146,13 @@ def test_an_instruction_over_the_end() -> None:
     assert [list(sweep(code, 32, 1, end)) for end in (1, 2, 4, 5)] == [[], [(1, 1)], *[[(1, 1), (3, 2)]] * 2]
     assert [list(anywhere(code, 32, 1, end)) for end in (1, 3, 4)] == [[], [(1, 1)], [(1, 1), (3, 2)]]
     assert list(anywhere(bytes.fromhex("90 f30fc7f8"), 64, 0, 1)) == []
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+def test_instructions_of_other_makers(bits: int) -> None:
+    """Out of step, the sweep would find in and out in their bytes."""
+    code = bytes.fromhex("8fe878c2ed10 8fe970126cc6ee 8fea7810eeefeeefee f30fa7d0 0fa6c0 fa")
+    assert list(sweep(code, bits)) == [(len(code) - 1, 1)]
 
 
 def test_int3_in_a_row_is_fill() -> None:

@@ -5,12 +5,10 @@ from pathlib import Path
 
 import pytest
 from elftools.elf.elffile import ELFFile
+from sweep_reference import decoded
 
-from patcher.auditing.rows import audited
-from patcher.catalogue import classify
 from patcher.decoder import lengths
 from patcher.sweep import linear, sweep
-from patcher.x86.decode import Truncated, decode
 
 LIBRARIES = ("libc.so.6", "libcrypto.so.3", "libm.so.6", "libstdc++.so.6", "libpython3.11.so.1.0")
 BITS = (16, 32, 64)
@@ -31,23 +29,6 @@ def code(request: pytest.FixtureRequest) -> bytes:
         if path.is_file():
             return code_of(path)
     pytest.skip(f"This machine has no {request.param}.")
-
-
-def decoded(code: bytes, bits: int) -> list[tuple[int, int]]:
-    """Offset and length of all audited instructions but fill."""
-    found, offset = [], 0
-    try:
-        while insn_or_none := [decode(code, offset, bits)]:
-            insn = insn_or_none[0]
-            row = insn and classify(insn)
-            length = insn.length if insn else 1
-            if code[offset : offset + 2] == b"\xcc\xcc":
-                length = len(code[offset:]) - len(code[offset:].lstrip(b"\xcc"))
-            elif row and audited(row):
-                found.append((offset, length))
-            offset += length
-    except Truncated:
-        return found
 
 
 @pytest.mark.parametrize("bits", BITS)
