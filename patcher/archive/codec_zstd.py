@@ -5,7 +5,7 @@ The package is the optional extra `audit`; without it the sentence says what to 
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Protocol
 
 from patcher.archive.codec import MEMORY, Codec, damaged
 from patcher.errors import PatcherError
@@ -40,7 +40,7 @@ def _standard_maker(name: str) -> tuple[Callable[[], _Decompressor], type[Except
     try:
         from importlib import import_module
 
-        module: Any = import_module("compression.zstd")
+        module = import_module("compression.zstd")
     except ImportError:
         raise PatcherError(
             f"{name} is compressed with zstd, which needs the package zstandard: pip install 'patchvisor[audit]'."

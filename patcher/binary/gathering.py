@@ -6,17 +6,19 @@ here: an entry counts only inside an executable section, of several reasons for 
 the result is sorted. The lists hold plain tuples, since a kernel has some hundred thousand rows.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from operator import attrgetter
+from typing import TypeVar
 
 from patcher.binary.model import Binary, Entry, Function, Origin, Privilege, Rewritten, Section, Symbol
 from patcher.binary.noreturn import never_returns
 from patcher.errors import PatcherError
 from patcher.x86.address import Gva
 
+_Row = TypeVar("_Row", bound=tuple[int, *tuple[object, ...]])
 #: Origins, the best reason first.
 _ORDER = {origin: rank for rank, origin in enumerate(Origin)}
 
@@ -33,12 +35,25 @@ class Extents:
         index = bisect_right(self._starts, address) - 1
         return index >= 0 and address < self._ends[index]
 
+    @property
+    def span(self) -> tuple[int, int]:
+        """From the first to the last address."""
+        return (self._starts[0], self._ends[-1]) if self._starts else (0, 0)
+
     def inside(self, addresses: Iterable[int]) -> list[int]:
         """Those of `addresses` that lie in a range, sorted and each once."""
         ordered = sorted(set(addresses))
         kept: list[int] = []
         for start, end in zip(self._starts, self._ends, strict=True):
-            kept += ordered[bisect_right(ordered, start - 1) : bisect_right(ordered, end - 1)]
+            kept += ordered[bisect_left(ordered, start) : bisect_left(ordered, end)]
+        return kept
+
+    def rows_inside(self, rows: Iterable[_Row]) -> list[_Row]:
+        """Those of `rows`, tuples whose first field is an address, that lie in a range; sorted and each once."""
+        ordered = sorted(set(rows))
+        kept: list[_Row] = []
+        for start, end in zip(self._starts, self._ends, strict=True):
+            kept += ordered[bisect_left(ordered, (start,)) : bisect_left(ordered, (end,))]
         return kept
 
 
@@ -93,10 +108,10 @@ class Gathering:
             self.mode,
             self.privilege,
             sections,
-            self._entries(code),
-            tuple(Symbol(Gva(row[0]), *row[1:]) for row in sorted(set(self.symbols)) if row[0] in code),
+            tuple(Entry(*key, *self.entries[key]) for key in code.rows_inside(self.entries)),
+            tuple([Symbol(Gva(row[0]), *row[1:]) for row in code.rows_inside(self.symbols)]),
             self._functions(code),
-            tuple(Rewritten(*row) for row in sorted(self.rewritten) if row[0] in code),
+            tuple([Rewritten(*row) for row in code.rows_inside(self.rewritten)]),
             tuple(code.inside(self.pointers)),
             tuple(code.inside(self.fields)),
             self._returns_never(code),
@@ -104,18 +119,11 @@ class Gathering:
             tuple(self.notes),
         )
 
-    def _entries(self, code: Extents) -> tuple[Entry, ...]:
-        rows = sorted(self.entries.items())
-        return tuple(Entry(at, mode, *reason) for (at, mode), reason in rows if at in code)
-
     def _functions(self, code: Extents) -> tuple[Function, ...]:
-        return tuple(
-            Function(start, end, text)
-            for start, (end, text) in sorted(self.functions.items())
-            if end > start and start in code
-        )
+        rows = ((start, *self.functions[start]) for start in code.inside(self.functions))
+        return tuple([Function(*row) for row in rows if row[1] > row[0]])
 
     def _returns_never(self, code: Extents) -> tuple[int, ...]:
         found = {address for address, text in self.imports if never_returns(text, imported=True)}
-        found.update(row[0] for row in self.symbols if row[0] in code and never_returns(row[1]))
+        found.update(code.inside(row[0] for row in self.symbols if never_returns(row[1])))
         return tuple(sorted(found | self.never))

@@ -14,7 +14,8 @@ from patcher.binary.address_space import AddressSpace
 from patcher.binary.elf import read_program
 from patcher.binary.gathering import Gathering
 from patcher.binary.kallsyms import read_kallsyms
-from patcher.binary.linux_tables import find_fentry, read_tables
+from patcher.binary.linux_search import find_fentry, find_jump_table
+from patcher.binary.linux_tables import read_tables
 from patcher.binary.model import Binary, Origin, Privilege, Section
 from patcher.image.elf import MAGIC, read_header
 
@@ -35,6 +36,8 @@ def read_payload(data: bytes, name: str, mode: int, load: int) -> Binary:
         space = AddressSpace(into.sections)
         read_tables(into, space)
         find_fentry(into, space)
+        if "__start___jump_table" not in into.marks:
+            find_jump_table(into, space)
     into.sections = [replace(section, file_offset=None) for section in into.sections]
     return into.binary("payload", name)
 

@@ -59,19 +59,7 @@ def read_tables(into: Gathering, space: AddressSpace) -> None:
     for table in TABLES:
         place = Place(space, code, into, table.section)
         for address, data in _found(table, into, space):
-            _read(table, address, data, place)
-
-
-def find_fentry(into: Gathering, space: AddressSpace) -> None:
-    """The call to the tracer that begins most functions, where `__mcount_loc` cannot be found (no symbol for it)."""
-    tracers = {address for address, name, _, _ in into.symbols if name in ("__fentry__", "mcount")}
-    for start in into.functions if tracers else ():
-        code = bytes(space.view(start, 9))
-        at = 4 if code.startswith(b"\xf3\x0f\x1e") else 0
-        if code[at : at + 1] == b"\xe8" and len(code) >= at + 5:
-            target = start + at + 5 + struct.unpack_from("<i", code, at + 1)[0]
-            if target in tracers:
-                into.rewritten.add((start + at, start + at + 5, "__mcount_loc"))
+            read_table(table, address, data, place)
 
 
 def _found(table: Table, into: Gathering, space: AddressSpace) -> Iterator[tuple[int, memoryview]]:
@@ -85,7 +73,8 @@ def _found(table: Table, into: Gathering, space: AddressSpace) -> Iterator[tuple
         yield start, space.view(start, stop - start)
 
 
-def _read(table: Table, address: int, data: memoryview, place: Place) -> None:
+def read_table(table: Table, address: int, data: memoryview, place: Place) -> None:
+    """Take the records in the first form that fits; none when none does."""
     wide = place.into.mode == 64
     for form in table.forms:
         if ("Q" in form and not wide) or (form[0] == "I" and wide):
@@ -207,11 +196,12 @@ def _bug(record: Record, place: Place) -> None:
 
 _SITES = ("i", "I", "Q")
 _ALTERNATIVES = ("iiHBB", "iiIBB", "iiHBBB", "IIHBB", "IIBBBx", "QQHBB4x", "QQBBB5x")
+JUMP_TABLE = Table("__jump_table", ("iii", "iiq", "III", "QQQ"), _both_in_code, _jump_label, 2)
 TABLES = (
     Table(".altinstructions", _ALTERNATIVES, _alternative_fits, _alternative, 2),
     Table(".parainstructions", ("IBB2x", "QBB6x"), _paravirt_fits, _paravirt),
     Table(".smp_locks", _SITES, _in_code, _prefix),
-    Table("__jump_table", ("iii", "iiq", "III", "QQQ"), _both_in_code, _jump_label, 2),
+    JUMP_TABLE,
     Table(".static_call_sites", ("ii",), _in_code, _branch),
     Table(".static_call_tramp_key", ("ii",), _in_code, _five),
     Table(".retpoline_sites", ("i",), _in_code, _branch),

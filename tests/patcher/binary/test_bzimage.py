@@ -8,20 +8,20 @@ import struct
 from dataclasses import replace
 
 import pytest
-from elf_maker import ALLOC, EXEC, Maker, Part
+from elf_maker import ALLOC, EXEC, WRITE, Maker, Part
 from executables import BzImage
 
 from patcher.binary.bzimage import READER
-from patcher.binary.model import Binary, Entry, Origin, Privilege
+from patcher.binary.model import Binary, Entry, Origin, Privilege, Rewritten
 
 TEXT, DATA = 0xC100_0000, 0xC100_1000
 BOMB = gzip.compress(bytes(1 << 20))
 CODE = b"\xb8" + struct.pack("<I", TEXT + 9) + b"\xf4" * 27
 
 
-def kernel(*parts: Part, tail: bytes = b"") -> bytes:
+def kernel(*parts: Part, tail: bytes = b"", code: bytes = CODE) -> bytes:
     """A stripped vmlinux of `.text` and some data, with its relocations behind it."""
-    sections = [Part(".text", CODE, ALLOC | EXEC, address=TEXT), *parts]
+    sections = [Part(".text", code, ALLOC | EXEC, address=TEXT), *parts]
     maker = Maker(sections, type=2, entry=0x100_0000)
     maker.segments = [
         (1, 5 if i == 0 else 6, i, p.address, p.address - 0xC000_0000, len(p.data))
@@ -170,3 +170,28 @@ def test_a_file_that_is_setup_code_only() -> None:
 
 def test_a_program_in_the_format_without_a_packed_kernel() -> None:
     assert [b.name for b in read(bytes(BzImage(b"\xf4" * 0x400)))] == ["setup", "kernel"]
+
+
+def test_jump_labels_are_found_without_symbols() -> None:
+    """Twenty records behind other data; the code of each is a NOP of two bytes."""
+    code = CODE + b"\x66\x90" * 40
+    table = b"".join(
+        struct.pack("<iii", TEXT + 32 + 2 * i - (DATA + 20 + 12 * i), TEXT + 40 - (DATA + 24 + 12 * i), 5)
+        for i in range(20)
+    )
+    names = [(TEXT, "Tstartup"), *((TEXT + 1 + i // 9, f"t{i}") for i in range(300))]
+    parts = [
+        Part(".data", b"\x11" * 20 + table + b"\x22" * 8, ALLOC | WRITE, address=DATA),
+        Part(".rodata", kallsyms(names, TEXT, True) + bytes(64), ALLOC, address=DATA + 0x1000),
+    ]
+    payload = read(bzimage(gzip.compress(kernel(*parts, code=code))))[2]
+    assert [r.start - TEXT for r in payload.rewritten if r.table == "__jump_table"] == list(range(32, 72, 2))
+
+
+def test_calls_of_the_tracer_are_found_without_symbols() -> None:
+    code = b"\xe8" + struct.pack("<i", 16 - 5) + b"\xc3" * 11 + b"\xf3\x0f\x1e\xfb" + b"\xc3" * 28
+    names = [(TEXT, "Ttraced"), (TEXT + 8, "Tplain"), (TEXT + 16, "T__fentry__")]
+    names += [(TEXT + 17 + i // 30, f"t{i}") for i in range(300)]
+    data = Part(".rodata", kallsyms(names, TEXT, True) + bytes(64), ALLOC, address=DATA)
+    payload = read(bzimage(gzip.compress(kernel(data, code=code))))[2]
+    assert payload.rewritten == (Rewritten(TEXT, TEXT + 5, "__mcount_loc"),)
