@@ -122,16 +122,20 @@ def audit(
     """Assemble the corpora, whose every byte the assembler labels, and hold against that what the audit finds, what a
     linear sweep finds and what `objdump -d` shows: precision and recall for each class of sources.
     """
-    from vmm.bench.audit.session import Choices, SpeedChoices, listing, run, run_speed
+    from vmm.bench.audit.session import Choices, SpeedChoices, UnknownName, listing, run, run_speed
 
     if wants_list:
         click.echo(listing(), nl=False)
         return 0
     progress = _Progress()
-    if speed:
-        text = run_speed(SpeedChoices(paths, jobs, json_form), progress.tell)
-    else:
-        text = run(Choices(names, subjects, held_out, keep, by, verbose, json_form), progress.tell)
-    progress.end()
+    try:
+        if speed:
+            text = run_speed(SpeedChoices(paths, jobs, json_form), progress.tell)
+        else:
+            text = run(Choices(names, subjects, held_out, keep, by, verbose, json_form), progress.tell)
+    except UnknownName as error:
+        raise click.UsageError(str(error)) from None
+    finally:
+        progress.end()
     click.echo(text, nl=False)
     return 0
