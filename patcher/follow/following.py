@@ -10,7 +10,7 @@ from patcher.follow.explorer import Explorer
 from patcher.follow.gaps import try_gaps
 from patcher.follow.knowledge import Knowledge
 from patcher.follow.model import Budget, Flow, ProblemKind, Site
-from patcher.follow.remains import coverage, everything, gaps_and_padding
+from patcher.follow.remains import coverage, everything, remains
 from patcher.follow.settle import settle
 from patcher.follow.space import Space
 
@@ -27,17 +27,15 @@ def follow(binary: Binary, budget: Budget) -> Flow:
     knowledge = Knowledge(binary, space)
     explorer = _rounds(binary, space, knowledge, budget)
     lengths = {place: lane.without_marks() for place, lane in space.lanes.items()}
-    if not explorer.spent:
-        try_gaps(explorer)
+    left = remains(space) if explorer.spent else try_gaps(explorer)
     likely = _likely(space, lengths)
     sites = _sites(explorer, lengths)
-    padding, gaps = gaps_and_padding(space)
     if budget.everything:
-        sites.extend(everything(space, gaps, {site.address for site in sites}))
+        sites.extend(everything(space, {site.address for site in sites}))
     return Flow(
-        tuple(sorted(sites, key=lambda site: (site.address, site.mode))), lengths, likely, padding, gaps,
+        tuple(sorted(sites, key=lambda site: (site.address, site.mode))), lengths, likely, left.padding, left.gaps,
         tuple(sorted(knowledge.jump_tables.values())), tuple(sorted(knowledge.problems.values())),
-        coverage(space, padding),
+        coverage(space, left),
     )  # fmt: skip
 
 
@@ -50,8 +48,8 @@ def _rounds(binary: Binary, space: Space, knowledge: Knowledge, budget: Budget) 
         explorer = Explorer(binary, space, knowledge, budget)
         hard = [entry for entry in binary.entries if entry.origin is not Origin.RELOCATION]
         explorer.explore([explorer.edge(entry) for entry in hard])
-        changed = settle(explorer)
-        if not explorer.spent and not changed and not explorer.dirty:
+        changed = size <= LARGE and settle(explorer)
+        if not (explorer.spent or changed or explorer.dirty):
             try_named(explorer)
             changed = settle(explorer)
         if explorer.spent:

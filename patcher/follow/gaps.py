@@ -10,7 +10,7 @@ from typing import Final
 from patcher.follow.candidates import try_at
 from patcher.follow.explorer import Explorer
 from patcher.follow.padding import PADDING
-from patcher.follow.remains import gaps_and_padding
+from patcher.follow.remains import Remains, narrowed, remains
 
 LEAST: Final = 6.0
 """Bits of evidence that an unnamed start must show."""
@@ -18,14 +18,19 @@ _PASSES: Final = 3
 _IN_ONE_GAP: Final = 64
 
 
-def try_gaps(x: Explorer) -> None:
-    """Follow on trial the calls' returns that were not followed, then the starts of gaps, a few times over."""
+def try_gaps(x: Explorer) -> Remains:
+    """Follow on trial the calls' returns that were not followed, then the starts of gaps, a few times over; returns
+    what is left over at the end."""
     for edges in list(x.waiting.values()):
         for address, bits, *_ in edges:
             try_at(x, address, bits, 0.0)
+    left = remains(x.space)
     for _ in range(_PASSES):
-        if not sum(_try_gap(x, start, end) for start, end in gaps_and_padding(x.space)[1]):
-            return
+        found = sum(_try_gap(x, start, end) for start, end in left.gaps)
+        if not found:
+            break
+        left = narrowed(x.space, left)
+    return left
 
 
 def _try_gap(x: Explorer, start: int, end: int) -> int:

@@ -3,13 +3,14 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from patcher.auditing.model import Coverage, Tier
 from patcher.follow.model import Site
 from patcher.follow.overlaps import overlaps
 from patcher.follow.padding import PADDING
-from patcher.follow.space import Lane, Space
+from patcher.follow.space import MARKS, Lane, Space
 from patcher.sweep import anywhere
 
 Ranges = tuple[tuple[int, int], ...]
@@ -28,6 +29,8 @@ def _covered(space: Space, index: int) -> bytearray:
     return covered
 
 
+_NOTHING: Final = re.compile(rb"\0+")
+_LENGTH: Final = re.compile(rb"[\x01-\x0f\xff]")
 _RUN: Final = re.compile(
     b"(?:" + b"|".join(re.escape(bytes([n])) + b"[^\\x01-\\x0f]{%d}" % (n - 1) for n in range(1, 16)) + b")+",
     re.DOTALL,
@@ -46,16 +49,41 @@ def _cover(lane: Lane, covered: bytearray) -> None:
             covered[start:end] = b"\1" * (end - start)
 
 
-def gaps_and_padding(space: Space) -> tuple[Ranges, Ranges]:
-    """Padding, and what is neither followed nor data nor padding, in executable sections."""
+@dataclass(frozen=True, slots=True)
+class Remains:
+    """What is neither followed nor data, as sorted address ranges: padding, and the rest."""
+
+    padding: Ranges
+    gaps: Ranges
+
+
+def remains(space: Space) -> Remains:
+    """What is left over in all executable sections."""
     padding: list[tuple[int, int]] = []
     gaps: list[tuple[int, int]] = []
     for index, section in enumerate(space.binary.sections):
         if section.executable:
             covered = _covered(space, index)
-            for match in re.finditer(rb"\0+", covered):
+            for match in _NOTHING.finditer(covered):
                 _divide(space.code(index), section.address, match.start(), match.end(), padding, gaps)
-    return tuple(padding), tuple(gaps)
+    return Remains(tuple(padding), tuple(gaps))
+
+
+def narrowed(space: Space, before: Remains) -> Remains:
+    """What is still left over of the gaps, after more was followed in them."""
+    padding, gaps = list(before.padding), []
+    for start, end in before.gaps:
+        index = space.section_index(start)
+        base = space.binary.sections[index].address
+        covered = bytearray(end - start)
+        for (number, _), lane in space.lanes.items():
+            if number == index:
+                for match in _LENGTH.finditer(lane.lengths, start - base, end - base):
+                    at, length = match.start() - (start - base), lane.lengths[match.start()]
+                    covered[at : at + (length if length < MARKS else 1)] = b"\1" * (length if length < MARKS else 1)
+        for match in _NOTHING.finditer(covered[: end - start]):
+            _divide(space.code(index), base, start - base + match.start(), start - base + match.end(), padding, gaps)
+    return Remains(tuple(sorted(padding)), tuple(gaps))
 
 
 def _divide(
@@ -70,19 +98,15 @@ def _divide(
         gaps.append((base + start, base + end))
 
 
-def coverage(space: Space, padding: Ranges) -> Coverage:
+def coverage(space: Space, left: Remains) -> Coverage:
     """Bytes of executable sections by how they were looked at."""
-    total = followed = 0
-    for index, section in enumerate(space.binary.sections):
-        if section.executable:
-            covered = _covered(space, index)
-            total += len(covered)
-            followed += len(covered) - covered.count(0)
-    filled = sum(end - start for start, end in padding)
-    return Coverage(total, followed, total - followed - filled, filled)
+    total = sum(len(section.data) for section in space.binary.sections if section.executable)
+    padding = sum(end - start for start, end in left.padding)
+    swept = sum(end - start for start, end in left.gaps)
+    return Coverage(total, total - padding - swept, swept, padding)
 
 
-def everything(space: Space, gaps: Ranges, known: set[int]) -> Iterator[Site]:
+def everything(space: Space, known: set[int]) -> Iterator[Site]:
     """Every other sensitive encoding: possible in gaps, overlapping inside what was followed."""
     modes = sorted({bits for _, bits in space.lanes} | {space.binary.mode})
     for index, section in enumerate(space.binary.sections):
