@@ -85,12 +85,12 @@ def _unpack(section: tuple[int, Part], room: Room) -> Part | None:
     if guid in (LZMA, LZMA_X86):
         return _lzma(inner, room, guid == LZMA_X86)
     if guid == TIANO:
-        return _tiano(inner, room)
+        return _tiano(inner, room, 5)
     return None if attributes & NEEDS_PROCESSING else inner
 
 
-def _tiano(part: Part, room: Room) -> Part:
-    return Part(memoryview(room.take(unpack_tiano(part, room.left))), part.name, None)
+def _tiano(part: Part, room: Room, field: int = 4) -> Part:
+    return Part(memoryview(room.take(unpack_tiano(part, room.left, field))), part.name, None)
 
 
 def _lzma(part: Part, room: Room, branches: bool) -> Part:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """UEFI's own compression, also called Tiano: Huffman-coded literals and matches (LZ77), in blocks.
 
-UEFI Specification 2.10, section 19 "Compression Algorithm Specification". A variant of it differs in the width
-of one field (4 bits, or 5).
+UEFI Specification 2.10, section 19 "Compression Algorithm Specification". The variant that EDK II has a GUID for
+differs in the width of one field: 5 bits, not 4. Some firmware has one where the other is due.
 """
 
 from dataclasses import dataclass
@@ -161,8 +161,11 @@ def _copy(out: bytearray, length: int, distance: int) -> None:
     out += (chunk * (length // len(chunk) + 1))[:length]
 
 
-def unpack_tiano(part: Part, limit: int) -> bytes:
-    """What a packed part holds: two sizes and the packed bytes. Raises `PatcherError` above `limit` bytes."""
+def unpack_tiano(part: Part, limit: int, field: int = 4) -> bytes:
+    """What a packed part holds: two sizes and the packed bytes. Raises `PatcherError` above `limit` bytes.
+
+    `field` is the width that is tried first; where the bytes make no sense with it, the other one is.
+    """
     packed, size = part.numbers("II", 0, "the header of a compressed part")
     if size > limit:
         raise PatcherError(
@@ -170,10 +173,10 @@ def unpack_tiano(part: Part, limit: int) -> bytes:
         )
     data = part.cut(8, packed, "a compressed part")
     try:
-        return _decode(data, size, 4)
-    except _Damaged:
-        pass
-    try:
-        return _decode(data, size, 5)
+        return _decode(data, size, field)
     except _Damaged as error:
-        raise PatcherError(f"A compressed part of {part.name} is damaged: {error}.") from None
+        damage = error
+    try:
+        return _decode(data, size, 9 - field)
+    except _Damaged:
+        raise PatcherError(f"A compressed part of {part.name} is damaged: {damage}.") from None

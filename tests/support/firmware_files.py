@@ -108,24 +108,29 @@ class Bits:
 
 def tiano(data: bytes, field: int = 4) -> bytes:
     """`data` (without the bytes FE and FF) in UEFI's compression: one block of eight-bit literals, and a match of
-    three bytes wherever the last three come again."""
-    symbols, at = [], 0
+    three bytes wherever the last one to four come again."""
+    symbols: list[tuple[int, int]] = []
+    at = 0
     while at < len(data):
-        again = at >= 3 and data[at : at + 3] == data[at - 3 : at]
-        symbols.append(256 if again else data[at])
-        at += 3 if again else 1
+        near = [
+            back
+            for back in (1, 2, 3, 4)
+            if back <= at and data[at : at + 3] == (data[at - back : at] * 3)[:3]
+        ]
+        symbols.append((256, near[0]) if near else (data[at], 0))
+        at += 3 if near else 1
     bits = Bits()
     bits.add(len(symbols), 16)
     _lengths(bits)
-    bits.add(4, field)  # distances have the symbols 2 and 3: 3 and one bit more, 5 and two bits more
-    for length in (0, 0, 1, 1):
+    bits.add(4, field)  # four symbols of two bits: distances 1, 2, 3 with one bit more, 5 with two bits more
+    for length in (2, 2, 2, 2):
         bits.add(length, 3)
-    for symbol in symbols:
+    for symbol, back in symbols:
         if symbol < 254:
             bits.add(symbol, 8)
         else:
             bits.add(0b111111100 + symbol - 254, 9)
-            bits.add(0, 2)
+            bits.add((0, 0b00, 0b01, 0b100, 0b101)[back], 2 if back < 3 else 3)
     body = bytes(bits)
     return struct.pack("<II", len(body), len(data)) + body
 

@@ -19,7 +19,8 @@ from patcher import binary
 from patcher.binary import Binary, Origin, Privilege
 
 LINUX = UUID("0fc63daf-8483-4772-8e79-3d69d8477de4")
-KERNEL = b"\xbe\x40\x90\0\0\xff\xe6".ljust(0x100, b"\xf4")
+KERNEL = b"\xbe\x40\x90\0\0\xff\xe6".ljust(0x80, b"\xf4") + b"mimg\0\0\0\0\x20".ljust(0x80, b"\0")
+"""It has the magic number of its modules in its code, as GRUB's has."""
 
 
 def read(data: bytes) -> dict[str, Binary]:
@@ -57,19 +58,11 @@ def test_boot_sectors_of_partitions_are_found_and_the_table_is_no_code() -> None
 
 def test_logical_partitions_are_followed_and_a_chain_that_leads_back_ends() -> None:
     first = boot_sector(b"", ((0x83, 2, 4), (0x05, 20, 9)))
-    second = boot_sector(b"", ((0x83, 2, 4), (0x05, 0, 9)))
-    found = read(
-        disk(
-            {
-                0: boot_sector(rows=((0x05, 10, 50),)),
-                10: first,
-                12: with_block(),
-                30: second,
-                32: with_block(),
-            }
-        )
-    )
-    assert list(found) == ["boot sector", "partition at sector 12", "partition at sector 32"]
+    second = boot_sector(b"", ((0x83, 2, 4), (0x05, 30, 9)))
+    third = boot_sector(b"", ((0x83, 2, 4), (0x05, 0, 9)))
+    sectors = {0: boot_sector(rows=((0x05, 10, 50),)), 10: first, 30: second, 40: third}
+    found = read(disk({**sectors, 12: with_block(), 32: with_block(), 42: with_block()}))
+    assert list(found) == ["boot sector", *(f"partition at sector {n}" for n in (12, 32, 42))]
 
 
 def test_partitions_of_a_gpt_are_found() -> None:
@@ -89,6 +82,19 @@ def test_grubs_core_is_found_through_its_boot_sector() -> None:
     names = ["loader", "kernel", "module 1"]
     assert list(found) == ["boot sector", *(f"GRUB at sector 1: {name}" for name in names)]
     assert [s.file_offset for s in found["GRUB at sector 1: loader"].sections] == [512, 2 * 512]
+
+
+def test_grubs_core_is_read_once_for_a_disk() -> None:
+    core = grub_core(b"\xf4" * 64)
+    found = read(
+        disk({0: grub_boot_sector(1, ((0x83, 40, 8),)), 1: core, 40: grub_boot_sector(50), 50: core})
+    )
+    assert list(found) == [
+        "boot sector",
+        "GRUB at sector 1: loader",
+        "GRUB at sector 1: kernel",
+        "partition at sector 40",
+    ]
 
 
 def test_a_core_image_has_a_loader_a_kernel_and_modules() -> None:

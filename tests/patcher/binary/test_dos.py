@@ -88,6 +88,7 @@ def test_raw_bytes_take_their_mode_and_address(mode: int) -> None:
         ),
         (b"xx", 32, -1, None, "code.bin (2 bytes) does not fit at address -0x1 in 32-bit mode."),
         (b"xx", 64, 0x1000, 0, "The entry point 0x0 of code.bin is outside [0x1000, 0x1002)."),
+        (b"xx", 16, 0, 2, "The entry point 0x2 of code.bin is outside [0x0, 0x2)."),
     ],
 )
 def test_raw_bytes_out_of_place_get_a_sentence(

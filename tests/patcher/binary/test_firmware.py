@@ -51,11 +51,16 @@ def test_a_te_images_addresses_count_from_the_headers_it_lost() -> None:
 
 
 def test_modules_of_a_volume_are_programs_by_their_own_names() -> None:
-    first = firmware_file(section(PE32, PE_32) + named("Driver"))
+    first = firmware_file(section(PE32, PE_32) + named("Driver") + section(RAW, bytes(8)))
     second = firmware_file(section(TE, te_file(b"\xf4")))
     found = read(volume(first, second))
     assert list(found) == ["Driver", "00000000-0000-0000-0000-000000001234"]
     assert found["Driver"].sections[0].file_offset == 72 + 24 + 4 + 0x400
+
+
+def test_sections_are_aligned_to_4_bytes_and_files_to_8() -> None:
+    odd = firmware_file(named("Odd") + section(PE32, PE_32 + bytes(3)) + section(RAW, bytes(8)))
+    assert list(read(volume(firmware_file(section(RAW, bytes(8))), odd))) == ["Odd"]
 
 
 def test_names_used_twice_get_a_number() -> None:
@@ -63,7 +68,7 @@ def test_names_used_twice_get_a_number() -> None:
     assert list(read(volume(file, file))) == ["Driver", "Driver #2"]
 
 
-@pytest.mark.parametrize("wrap", [packed, lambda data: guided(TIANO, tiano(data.replace(b"\xff", b"\0")))])
+@pytest.mark.parametrize("wrap", [packed, lambda data: guided(TIANO, tiano(data.replace(b"\xff", b"\0"), 5))])
 def test_what_is_packed_is_read_in_its_own_mode_and_has_no_place_in_the_file(wrap) -> None:  # type: ignore[no-untyped-def]
     inner = volume(firmware_file(section(PE32, PE_64) + named("Dxe"))).replace(b"\xff", b"\xfd")
     found = read(volume(firmware_file(wrap(section(VOLUME, inner)), 0x0B)))
@@ -116,9 +121,15 @@ def test_volumes_inside_volumes_end_somewhere() -> None:
 
 
 @pytest.mark.parametrize("field", [4, 5])
-@pytest.mark.parametrize("data", [b"abcabcabcX" * 4, bytes(range(254)) * 3])
+@pytest.mark.parametrize("data", [b"abcabcabcX" * 4, b"aaaaXbababaXabcdabcdX" * 2, bytes(range(254)) * 3])
 def test_tiano_is_unpacked(data: bytes, field: int) -> None:
-    assert unpack_tiano(Part(memoryview(tiano(data, field)), "x"), 1000) == data
+    assert unpack_tiano(Part(memoryview(tiano(data, field)), "x"), 1000, field) == data
+
+
+@pytest.mark.parametrize("field", [4, 5])
+def test_the_other_width_is_tried_too(field: int) -> None:
+    data = b"aaaaXbababaXabcdabcdX" * 2
+    assert unpack_tiano(Part(memoryview(tiano(data, field)), "x"), 1000, 9 - field) == data
 
 
 def test_tiano_ends_in_a_sentence() -> None:
@@ -159,7 +170,14 @@ def test_a_bios_ends_at_1_mib_and_keeps_the_pcs_entry_points() -> None:
         (0xE_0000, 0x10000, 32),
         (0xF_0000, 0x10000, 16),
     ]
-    assert {(0xF_E05B, 16, "power-on self-test"), (0xF_FFF0, 16, "reset vector")} <= set(entries(found))
+    expected = {(0xF_E05B, "power-on self-test"), (0xF_E739, "int 14h"), (0xF_FFF0, "reset vector")}
+    assert expected <= {(address, name) for address, _, name in entries(found)}
+    assert {entry.mode for entry in found.entries} == {16}
+
+
+def test_another_bios_is_entered_where_reset_goes() -> None:
+    (found,) = binary.read(bios(code={16: b"\xea\x00\x10\x00\xf0"}), "bios.bin")
+    assert entries(found) == [(0xF_1000, 16, "power-on self-test"), (0xF_FFF0, 16, "reset vector")]
 
 
 def test_a_large_bios_lies_below_4_gib_too() -> None:

@@ -94,6 +94,14 @@ def test_exports_are_entries_unless_they_are_data_or_forwarded() -> None:
     assert [(s.address, s.name, s.is_function) for s in found.symbols] == [(0x40_1010, "f", True)]
 
 
+def test_a_forwarder_in_executable_bytes_is_no_function() -> None:
+    """Some linkers put the export directory into the code section."""
+    area = Area(exports(), 0x2000)
+    found = read(PeFile((TEXT, area), directories={EXPORT: (0x2000, len(area.data))}))
+    assert {s.name for s in found.symbols} == {"f"}
+    assert entries(found, Origin.EXPORT) == [(0x40_1010, ""), (0x40_1020, "")]
+
+
 def test_tls_callbacks_run_before_the_entry_point() -> None:
     tables = struct.pack("<6I", 0, 0, 0, 0x40_2018, 0, 0) + struct.pack(
         "<4I", 0x40_1040, 0x40_1050, 0, 0x40_1060
