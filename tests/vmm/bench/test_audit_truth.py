@@ -57,6 +57,14 @@ def test_bytes_go_on_in_lines_without_text() -> None:
     ]
 
 
+def test_warnings_are_passed_over() -> None:
+    listed = """\
+****  Warning: 0x10000 shortened to 0
+   1 0000 A00000                              \tmovb 0x10000, %al
+"""
+    assert label(listed, 16) == [(".text", 0, "a00000", "code", 16, Start(3, "movb 0x10000, %al"))]
+
+
 def test_macros_and_repetitions_are_labelled_by_their_own_lines() -> None:
     listed = """\
    1                                         \t.rept 2

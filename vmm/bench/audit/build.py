@@ -7,7 +7,7 @@ those of the listing, except in fields that a relocation fills in.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -181,11 +181,22 @@ def _raw(
     source: Source, recipe: Recipe, form: str, assembled: _Assembled, data: bytes, folder: Path
 ) -> Sample:
     base = recipe.base or 0
-    placed = {name: address - base for name, address in _mapped(assembled, folder).items()}
+    mapped = _mapped(assembled, folder)
     regions = (Region(0, base, len(data), recipe.mode or recipe.bits),)
-    truth = _truth(assembled, placed, data)
+    truth = _truth(assembled, {name: address - base for name, address in mapped.items()}, data)
+    everything = replace(truth, covered=((0, len(data)),))  # what is not code is data or the linker's zeros
+    section, offset = assembled.file.symbols[recipe.entry]
     return Sample(
-        source.name, source.group, recipe.label, form, data, regions, truth, source.undecidable, base, base
+        source.name,
+        source.group,
+        recipe.label,
+        form,
+        data,
+        regions,
+        everything,
+        source.undecidable,
+        base,
+        mapped[section] + offset,
     )
 
 

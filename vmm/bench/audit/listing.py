@@ -38,7 +38,7 @@ def parse(lines: Iterable[str]) -> list[ListedLine]:
     found: list[ListedLine] = []
     for line in lines:
         line = line.rstrip("\r\n\f ")
-        if not line:
+        if not line or line.startswith("****"):  # a warning stands before the line it means
             continue
         match = _LINE.match(line)
         if match is None:

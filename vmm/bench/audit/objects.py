@@ -5,6 +5,7 @@ This does not use the patcher's own readers, which are among what is measured.
 """
 
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -30,11 +31,14 @@ class CodeSection:
 
 @dataclass(frozen=True, slots=True)
 class Object:
-    """An ELF file. `fields` are (section name, offset in it, bytes) of relocations."""
+    """An ELF file. `fields` are (section name, offset in it, bytes) of relocations, `symbols` (section name, offset in
+    it) by name.
+    """
 
     bits: int
     code: tuple[CodeSection, ...]
     fields: tuple[tuple[str, int, int], ...]
+    symbols: dict[str, tuple[str, int]]
 
     def section(self, name: str) -> CodeSection:
         return next(section for section in self.code if section.name == name)
@@ -59,7 +63,7 @@ def read(data: bytes) -> Object:
     )
     if len({section.name for section in code}) != len(code):
         raise ToolError("Two executable sections of a file have one name.")
-    return Object(elf.elfclass, code, tuple(_fields(elf)))
+    return Object(elf.elfclass, code, tuple(_fields(elf)), dict(_symbols(elf)))
 
 
 def _fields(elf: Any) -> list[tuple[str, int, int]]:
@@ -71,3 +75,13 @@ def _fields(elf: Any) -> list[tuple[str, int, int]]:
             for entry in section.iter_relocations():
                 found.append((name, entry["r_offset"], sizes.get(entry["r_info_type"], 4)))
     return found
+
+
+def _symbols(elf: Any) -> Iterator[tuple[str, tuple[str, int]]]:
+    """Where the symbols of a relocatable object lie; those of other files are not needed."""
+    table = elf.get_section_by_name(".symtab")
+    if table is None or elf["e_type"] != "ET_REL":
+        return
+    for symbol in table.iter_symbols():
+        if symbol.name and isinstance(symbol["st_shndx"], int):
+            yield symbol.name, (elf.get_section(symbol["st_shndx"]).name, symbol["st_value"])

@@ -89,6 +89,19 @@ def with_constants(recipe: Recipe) -> Recipe:
 
 POOLED: Final = tuple(with_constants(recipe) for recipe in PLAIN if "-fno-unwind-tables" not in recipe.flags)
 
+REAL_MODE: Final = tuple(
+    Recipe(
+        f"16 {level} fixed",
+        32,
+        ("raw",),
+        ("-m16", f"-{level}", "-fno-pic", *_NO_TABLES),
+        base=0x8000,
+        mode=16,
+    )
+    for level in ("O0", "O1", "O2", "Os")
+)
+_PROTECTED_MODE: Final = frozenset({"kernel"})  # sources that make no sense in real mode
+
 
 @cache
 def corpus(folder: Path = CORPUS) -> tuple[Source, ...]:
@@ -104,9 +117,17 @@ def _of_class(folder: Path, group: str) -> Iterator[Source]:
         else:
             yield assembly(f"{group}/{path.stem}", group, text)
     if group == "b":
-        for path in sorted((folder / "a").glob("*.c")):
+        yield from _compiled_again(folder, "b/pooled-", POOLED)
+    if group == "d":
+        yield from _compiled_again(folder, "d/real-", REAL_MODE)
+
+
+def _compiled_again(folder: Path, prefix: str, recipes: tuple[Recipe, ...]) -> Iterator[Source]:
+    """The programs of class A, made into files of another class."""
+    for path in sorted((folder / "a").glob("*.c")):
+        if recipes is not REAL_MODE or path.stem not in _PROTECTED_MODE:
             text = path.read_text(encoding="utf-8")
-            yield Source(f"b/pooled-{path.stem}", "b", text, POOLED, True)
+            yield Source(f"{prefix}{path.stem}", prefix[0], text, recipes, True)
 
 
 def assembly(name: str, group: str, text: str) -> Source:
