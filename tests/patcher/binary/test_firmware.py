@@ -59,8 +59,8 @@ def test_modules_of_a_volume_are_programs_by_their_own_names() -> None:
 
 
 def test_sections_are_aligned_to_4_bytes_and_files_to_8() -> None:
-    odd = firmware_file(named("Odd") + section(PE32, PE_32 + bytes(3)) + section(RAW, bytes(8)))
-    assert list(read(volume(firmware_file(section(RAW, bytes(8))), odd))) == ["Odd"]
+    odd = firmware_file(named("Even") + section(PE32, PE_32 + bytes(3)) + section(RAW, bytes(8)))
+    assert list(read(volume(firmware_file(section(RAW, bytes(8))), odd))) == ["Even"]
 
 
 def test_names_used_twice_get_a_number() -> None:
