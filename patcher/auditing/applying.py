@@ -2,7 +2,7 @@
 """Laying the patches of an audit down on a copy, and looking again: "it can be closed" is a claim that is tried.
 
 The copy is what fetches would see under a monitor: traps and jumps over the sites, and one more section that holds the
-stubs. The second audit follows `resumed`, where a trap is what the monitor makes of it: control goes on behind it.
+stubs. The second audit follows `resumed`, where a trap is what the monitor makes of it: the instruction itself.
 """
 
 from bisect import bisect_right
@@ -14,16 +14,18 @@ from patcher.auditing.code_map import CodeMap
 from patcher.auditing.findings import Findings
 from patcher.auditing.model import Finding, Tier
 from patcher.auditing.options import AuditOptions
-from patcher.binary.model import Binary, Entry, Origin, Section
+from patcher.binary.model import Binary, Section
 from patcher.patch import INT3, Tactic
 from patcher.stub import JUMP, Stub, build, covered, effect_in_stub, jump
-from patcher.x86.decode import MAX_LENGTH, Flow, Truncated, decode, flow
+from patcher.x86.decode import MAX_LENGTH, Truncated, decode
 from patcher.x86.insn import Insn
 
 STUB_SECTION: Final = "patchvisor stubs"
+_BRANCHES: Final = frozenset(
+    (*range(0x70, 0x80), 0xE0, 0xE1, 0xE2, 0xE3, 0xE8, 0xE9, 0xEB, 0x0F, 0x2E, 0x3E, 0xF2)
+)
+_ADDRESSES: Final = (1 << 64) - 1
 _PAGE: Final = 4096
-NOP, RET = b"\x90", b"\xc3"
-_FAR: Final = frozenset({0x9A, 0xEA})
 _LIMIT: Final = 1 << 32  # stubs are for 32-bit code
 _SURE: Final = (Tier.CONFIRMED, Tier.LIKELY)
 
@@ -144,34 +146,13 @@ def _with_stubs(copy: _Copy, stubs: list[tuple[int, Stub]]) -> Binary:
     return replace(copy.binary, sections=copy.made(section))
 
 
-def resumed(code: CodeMap, patched: Patched) -> Binary:
-    """The copy for a second audit: where a trap stands, nothing is done, and control goes on as it did in `code`."""
+def resumed(patched: Patched) -> Binary:
+    """The copy for a second audit: where a trap stands, the monitor performs what stood there before."""
     copy = _Copy(patched.binary)
     for one in patched.closed:
-        insn = decode(one.original, 0, one.mode)
-        if one.tactic is not Tactic.TRAP or insn is None:
-            continue
-        goes_on = flow(insn) is not Flow.STOP
-        tail = range(one.address + 1, one.address + len(one.original))
-        if any(code.at(at, mode) for at in tail for mode in (16, 32, 64)):
-            tail = range(0)  # other instructions begin there
-        copy.write(one.address, (NOP if goes_on else RET) + NOP * len(tail))
-    entries = {*patched.binary.entries, *_far_targets(code, patched.closed)}
-    return replace(patched.binary, sections=copy.made(None), entries=tuple(sorted(entries, key=_order)))
-
-
-def _order(entry: Entry) -> tuple[int, int, str]:
-    return entry.address, entry.mode, entry.origin.value
-
-
-def _far_targets(code: CodeMap, closed: Iterable[Closed]) -> Iterator[Entry]:
-    """Where trapped far pointers go, as far as it was followed."""
-    for one in closed:
-        insn = decode(one.original, 0, one.mode)
-        if insn is not None and insn.opmap == 0 and insn.opcode in _FAR and one.tactic is Tactic.TRAP:
-            for mode in (16, 32, 64):
-                if code.at(insn.imm, mode) is not None:
-                    yield Entry(insn.imm, mode, Origin.ENTRY, "behind a far transfer")
+        if one.tactic is Tactic.TRAP:
+            copy.write(one.address, one.original)
+    return replace(patched.binary, sections=copy.made(None))
 
 
 def open_sites(code: CodeMap, patched: Patched, followed: CodeMap, options: AuditOptions) -> list[Finding]:
@@ -180,13 +161,13 @@ def open_sites(code: CodeMap, patched: Patched, followed: CodeMap, options: Audi
     `code` is what the first audit saw, and `followed` is what `resumed` gave, followed. Bytes that look like
     code only since patches stand beside them do not count.
     """
-    stepped = {(one.address, one.mode): one for one in patched.closed if one.tactic is Tactic.STEP}
+    closed = {(one.address, one.mode): one for one in patched.closed}
     return [
         finding
         for finding in Findings(followed, options).all()
         if finding.needs_patch
         and finding.tier in _SURE
-        and not _is_closed(finding, patched, stepped)
+        and not _is_closed(finding, patched, closed.get((finding.address, finding.mode)))
         and not (finding.tier is Tier.LIKELY and _was_gap(code, finding.address))
     ]
 
@@ -196,12 +177,18 @@ def _was_gap(code: CodeMap, address: int) -> bool:
     return index >= 0 and address < code.flow.gaps[index][1]
 
 
-def _is_closed(finding: Finding, patched: Patched, stepped: dict[tuple[int, int], Closed]) -> bool:
-    """Is it an instruction that the monitor steps over, or the work of one of its stubs?"""
+def _is_closed(finding: Finding, patched: Patched, closed: Closed | None) -> bool:
+    """Does a trap stand there, does the monitor step over it, or is it the work of a stub?"""
     if finding.section == STUB_SECTION:
         return _is_stub_work(finding, patched)
-    closed = stepped.get((finding.address, finding.mode))
-    return closed is not None and finding.raw == closed.original
+    if closed is None or finding.raw != closed.original:
+        return False
+    return closed.tactic is Tactic.STEP or _byte(patched.binary, finding.address) == INT3
+
+
+def _byte(binary: Binary, address: int) -> bytes:
+    section = binary.section_at(address)
+    return b"" if section is None else bytes(section.data[address - section.address :][:1])
 
 
 def _is_stub_work(finding: Finding, patched: Patched) -> bool:
@@ -214,9 +201,23 @@ def _is_stub_work(finding: Finding, patched: Patched) -> bool:
 
 
 def entered_jumps(patched: Patched, code: CodeMap) -> list[int]:
-    """Addresses inside the copy's jumps at which following `resumed`, as in `code`, found code: none may be."""
-    inside = [at for one in patched.closed for at in range(one.address + 1, one.address + one.size)]
-    return [at for at in inside if any(code.at(at, mode) for mode in (16, 32, 64))]
+    """Targets of `code`'s branches, and entries, that lie inside the jumps of the copy; none may be."""
+    inside = {at for one in patched.closed for at in range(one.address + 1, one.address + one.size)}
+    if not inside:
+        return []
+    arrivals = {entry.address for entry in code.binary.entries} | set(_branch_targets(code))
+    return sorted(inside & arrivals)
+
+
+def _branch_targets(code: CodeMap) -> Iterator[int]:
+    """Where the relative branches of known instructions go."""
+    for (index, mode), lengths in [*code.flow.lengths.items(), *code.flow.likely.items()]:
+        section = code.binary.sections[index]
+        data = bytes(section.data)
+        for offset in (offset for offset, length in enumerate(lengths) if length):
+            insn = decode(data[offset : offset + MAX_LENGTH], 0, mode) if data[offset] in _BRANCHES else None
+            if insn is not None and insn.relative:
+                yield section.address + offset + insn.length + insn.imm & _ADDRESSES
 
 
 def changed_neighbours(code: CodeMap, patched: Patched) -> list[int]:

@@ -2,6 +2,7 @@
 """Programs from assembly text for tests of the audit: one section, one entry, in the ring that a test wants."""
 
 from patcher.assembler import assemble
+from patcher.auditing.applying import apply, changed_neighbours, entered_jumps, open_sites, resumed
 from patcher.auditing.code_map import CodeMap
 from patcher.auditing.findings import Findings
 from patcher.auditing.model import Finding
@@ -38,3 +39,17 @@ def findings(binary: Binary, **options: object) -> list[Finding]:
     """Every finding in the program."""
     chosen = AuditOptions(**options)  # type: ignore[arg-type]
     return list(Findings(mapped(binary, chosen.everything), chosen).all())
+
+
+def left_open(binary: Binary, **chosen: object) -> list[str]:
+    """What a second audit of the patched program complains of, in words."""
+    options = AuditOptions(**chosen)  # type: ignore[arg-type]
+    code = mapped(binary)
+    patched = apply(code, Findings(code, options).all())
+    again = mapped(resumed(patched))
+    open_holes = open_sites(code, patched, again, options)
+    return [
+        *(f"open: {finding.text} at {finding.address:#x}" for finding in open_holes),
+        *(f"entered: {address:#x}" for address in entered_jumps(patched, code)),
+        *(f"changed: {address:#x}" for address in changed_neighbours(code, patched)),
+    ]

@@ -2,42 +2,29 @@
 """Tactics: what each site gets and why, and that laying the patches down leaves nothing open."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from audit_code import BASE, findings, mapped, program
+from audit_code import BASE, findings, left_open, mapped, program
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from patcher.auditing.applying import apply, changed_neighbours, entered_jumps, open_sites, resumed
+import guests
+from patcher.auditing import closing
+from patcher.auditing.applying import apply, open_sites, resumed
 from patcher.auditing.code_map import CodeMap
 from patcher.auditing.findings import Findings
 from patcher.auditing.model import Tier
 from patcher.auditing.options import AuditOptions
-from patcher.binary.model import Binary, Function, Rewritten, Symbol
+from patcher.auditing.targets import Targets
+from patcher.binary import read
+from patcher.binary.model import Function, Rewritten, Symbol
 from patcher.follow.model import Site
 from patcher.patch import Tactic
 from patcher.x86.address import Gva
 
 STUB, TRAP, STEP = Tactic.STUB, Tactic.TRAP, Tactic.STEP
 FILLER = "movl %eax,%ebx\nmovl %eax,%ebx"
-
-
-def left_open(binary: Binary, **chosen: object) -> list[str]:
-    """What a second audit complains of, in words."""
-    options = AuditOptions(**chosen)  # type: ignore[arg-type]
-    code = mapped(binary)
-    patched = apply(code, Findings(code, options).all())
-    again = mapped(resumed(code, patched))
-    open_holes = [
-        f"open: {finding.text} at {finding.address:#x}"
-        for finding in open_sites(code, patched, again, options)
-    ]
-    entered = [f"entered: {address:#x}" for address in entered_jumps(patched, again)]
-    return [
-        *open_holes,
-        *entered,
-        *(f"changed: {address:#x}" for address in changed_neighbours(code, patched)),
-    ]
 
 
 #: code, tactic of the first hole that matters, why it has no better one
@@ -141,7 +128,7 @@ def test_overlapping_code_is_stepped() -> None:
     )
     patched = apply(code, [hole])
     assert patched.binary.sections == binary.sections
-    assert not open_sites(code, patched, CodeMap(resumed(code, patched), code.flow), AuditOptions())
+    assert not open_sites(code, patched, CodeMap(resumed(patched), code.flow), AuditOptions())
     assert open_sites(code, replace(patched, closed=()), code, AuditOptions())
 
 
@@ -150,6 +137,17 @@ PIECES = (
     "nop", "movl %eax,%ebx", "pushl %eax", "popl %eax", "ret", "leave", "movl $0x9c9c9c9c,%eax", "int $0x80",
 )  # fmt: skip
 LABELS = st.integers(0, 5)
+LOOP = f"pushfl\nagain:\n{FILLER}\ndecl %ecx\njnz again\nret"
+
+
+def test_the_second_audit_sees_what_a_jump_must_not_cover(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the checks that choose a tactic taken away, what they are for is found in the patched copy."""
+    monkeypatch.setattr(Targets, "inside", lambda *_: "")
+    monkeypatch.setattr(closing, "_other_hole", lambda _: None)
+    assert left_open(program(LOOP)) == ["entered: 0x10001"]
+    assert left_open(program("pushfl\nmovl %cs,%eax\nmovl %eax,%ebx\nret")) == [
+        "open: mov eax, cs at 0x11015"
+    ]
 
 
 @st.composite
@@ -167,3 +165,19 @@ def programs(draw: st.DrawFn) -> str:
 @given(programs(), st.booleans())
 def test_nothing_is_open_after_patching(text: str, ring_3: bool) -> None:
     assert not left_open(program(text), cpl=3 if ring_3 else 0)
+
+
+@pytest.mark.parametrize("name", guests.names())
+def test_nothing_is_open_in_a_patched_guest(name: str) -> None:
+    for binary in read(guests.build(name), name):
+        assert not left_open(binary)
+
+
+@pytest.mark.parametrize("cpl", [0, 3])
+def test_nothing_is_open_in_this_machines_library(cpl: int) -> None:
+    found = sorted(Path("/lib").glob("*-linux-gnu/libz.so.1")) + sorted(Path("/usr/bin").glob("true"))
+    if not found:
+        pytest.skip("This machine has neither zlib nor /usr/bin/true.")
+    for file in found:
+        for binary in read(file.read_bytes(), str(file)):
+            assert not left_open(binary, cpl=cpl)
