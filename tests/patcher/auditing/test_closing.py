@@ -146,7 +146,7 @@ def test_the_second_audit_sees_what_a_jump_must_not_cover(monkeypatch: pytest.Mo
     monkeypatch.setattr(closing, "_other_hole", lambda _: None)
     assert left_open(program(LOOP)) == ["entered: 0x10001"]
     assert left_open(program("pushfl\nmovl %cs,%eax\nmovl %eax,%ebx\nret")) == [
-        "open: mov eax, cs at 0x11015"
+        "open: mov eax, cs at 0x1100d"
     ]
 
 
