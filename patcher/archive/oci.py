@@ -5,7 +5,6 @@ OCI Image Format Specification 1.1, "Image Layout" and "Layer" (whiteouts). What
 reported: layers are read from the last to the first, and what a later one replaced or removed is left out.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -38,6 +37,8 @@ def image_members(blob: Blob, has: Callable[[str], bool], name: str, limit: int)
 
 
 def _json(blob: Blob, path: str) -> object:
+    import json  # only images need it
+
     text = bytes(blob(path)[:MAX_JSON])
     try:
         return json.loads(text)

@@ -18,6 +18,8 @@ from patcher.auditing.model import Unreadable
 from patcher.errors import PatcherError
 
 MIB = 1 << 20
+FLOOR, RATIO = 256 * MIB, 32
+"""What a member may have of any container, and how much better than that containers may be packed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,10 @@ class Limits:
     member: int = 1024 * MIB
     total: int = 65536 * MIB
     members: int = 1_000_000
+
+    def of_member(self, size: int) -> int:
+        """The most that a member of a container of `size` bytes may have: little files hold no huge ones."""
+        return min(self.member, max(FLOOR, RATIO * size))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +153,7 @@ def _descend(data: bytes, name: str, named: bool, depth: int, spent: _Spent) -> 
     elif depth >= spent.limits.depth:
         yield Unreadable(name, f"{name} is an archive {depth} archives deep, and that is the limit.")
     else:
-        inner = archive.members(data, name, spent.limits.member)
+        inner = archive.members(data, name, spent.limits.of_member(len(data)))
         yield from _members(inner, name, depth + 1, spent, named and archive.is_wrapper)
 
 

@@ -5,8 +5,6 @@ What each table of the file gives is read by a module of its own; this one says 
 program it is. docs/audit-formats.md lists the tables.
 """
 
-from bisect import bisect_left
-
 from patcher.binary import elf_linked, elf_object
 from patcher.binary.address_space import AddressSpace
 from patcher.binary.boot_protocols import enter_boot_protocols
@@ -103,11 +101,10 @@ def _read_static(elf: ElfFile, into: Gathering) -> None:
 
 def _likely_pointers(data: memoryview, elf: ElfFile, into: Gathering) -> None:
     size = elf.header.bits // 8
+    low, high = into.code().span
     whole = data[: len(data) // size * size]
-    words = sorted(set(whole.cast("I") if size == 4 else whole.cast("Q")))
-    for section in into.sections:
-        if section.executable:
-            into.pointers.update(words[bisect_left(words, section.address) : bisect_left(words, section.end)])
+    words = whole.cast("I") if size == 4 else whole.cast("Q")
+    into.pointers.update([word for word in words if low <= word < high])
 
 
 def _read_unwinding(elf: ElfFile, space: AddressSpace, into: Gathering) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from patcher.binary.address_space import AddressSpace
 from patcher.binary.elf_file import SHF_ALLOC, SHT_REL, SHT_RELA, ElfFile
-from patcher.binary.elf_names import ROWS, SHN_UNDEF, Names
+from patcher.binary.elf_names import FUNCTIONS, ROWS, SHN_UNDEF, Names
 from patcher.binary.gathering import Gathering
 from patcher.binary.model import Origin
 from patcher.image.elf import ElfHeader
@@ -139,15 +139,22 @@ def _relr(space: AddressSpace, values: dict[int, int], word: str) -> Iterator[in
         place += (8 * width - 1) * width
 
 
-def symbol_names(elf: ElfFile, space: AddressSpace, dynamic: Dynamic) -> list[tuple[str, int, int]]:
-    """Name, value and section of every dynamic symbol, by index."""
+def symbol_names(elf: ElfFile, space: AddressSpace, dynamic: Dynamic) -> list[tuple[str, int, bool]]:
+    """Name and value of every dynamic symbol, and whether it is a function of this file's; by index."""
     values, row_of = dynamic.values, ROWS[elf.header.bits]
     start, text = values.get(DT_SYMTAB, 0), values.get(DT_STRTAB, 0)
     table = space.view(start, _symbol_count(values, space) * row_of.form.size)
     name_at = Names(bytes(space.view(text, values.get(DT_STRSZ, 0))), len(elf.data), elf.name)
     table = table[: len(table) // row_of.form.size * row_of.form.size]
     rows = row_of.form.iter_unpack(table)
-    return [(name_at(row[0]), row[row_of.value], row[row_of.section]) for row in rows]
+    return [
+        (
+            name_at(row[0]),
+            row[row_of.value],
+            row[row_of.section] != SHN_UNDEF and row[row_of.info] & 15 in FUNCTIONS,
+        )
+        for row in rows
+    ]
 
 
 def _symbol_count(values: dict[int, int], space: AddressSpace) -> int:
@@ -157,11 +164,11 @@ def _symbol_count(values: dict[int, int], space: AddressSpace) -> int:
     return max(0, values.get(DT_STRTAB, 0) - values.get(DT_SYMTAB, 0)) // 16
 
 
-def exports(names: list[tuple[str, int, int]], into: Gathering) -> None:
-    """Dynamic symbols as entries, for files whose section headers are not used. Data falls out by its address."""
+def exports(names: list[tuple[str, int, bool]], into: Gathering) -> None:
+    """Exported functions as entries, for files whose section headers are not used."""
     defined: dict[int, list[str]] = defaultdict(list)
-    for text, value, section in names:
-        if section != SHN_UNDEF and value and text:
+    for text, value, is_function in names:
+        if is_function and value and text:
             defined[value].append(text)
     for value, texts in defined.items():
         into.symbols += [(value, text, 0, True) for text in texts]

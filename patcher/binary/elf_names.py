@@ -19,7 +19,7 @@ STT_NOTYPE, STT_OBJECT, STT_FUNC, STT_SECTION, STT_FILE, STT_GNU_IFUNC = 0, 1, 2
 STB_LOCAL = 0
 SHN_UNDEF, SHN_ABS, SHN_COMMON = 0, 0xFFF1, 0xFFF2
 MAX_NAME = 4096
-_FUNCTIONS, _NO_NAMES = (STT_FUNC, STT_GNU_IFUNC), (STT_SECTION, STT_FILE)
+FUNCTIONS, _NO_NAMES = (STT_FUNC, STT_GNU_IFUNC), (STT_SECTION, STT_FILE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def _read_table(
             address += bases[row[at_section]]
         if address in code:
             text, size = name_at(row[0]), row[at_size]
-            is_function = kind in _FUNCTIONS
+            is_function = kind in FUNCTIONS
             symbols.append((address, text, size, is_function))
             if is_function:
                 into.enter(address, origin, text)

@@ -93,7 +93,7 @@ def _names_of(tables: Tables) -> Tables | None:
     """
     end = tables.tokens_start // 4 * 4
     low = max(0, end - REACH) // 4 * 4
-    words = struct.unpack_from(f"<{(end - low) // 4}I", tables.data, low)
+    words = memoryview(tables.data)[low:end].cast("I")
     for index, count in enumerate(words):
         room = end - low - 4 * index
         if FEWEST * count < room < MOST * count and count >= STRIDE:

@@ -49,7 +49,7 @@ def _longest_run(section: Section, code: Extents, width: int, space: AddressSpac
     """Address and number of the records that stand one behind the other in most places."""
     low, high = code.span
     count, base = len(section.data) // 4, section.address
-    words = struct.unpack_from(f"<{count}i", section.data)
+    words = section.data[: count * 4].cast("i")
     near = [
         at
         for at in range(0, count - width + 1)

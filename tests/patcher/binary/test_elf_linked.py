@@ -168,11 +168,12 @@ def test_packed_relative_relocations_are_pointers() -> None:
 
 def test_a_plt_entry_carries_the_name_of_its_function() -> None:
     plt = b"\xf3\x0f\x1e\xfa\xf2\xff\x25" + struct.pack("<i", 0x3000 - 0x100B) + b"\x0f\x1f\x44\0\0"
-    names = b"\0abort\0mine\0"
+    names = b"\0abort\0mine\0data\0"
     symbols = (
         bytes(24)
         + struct.pack("<IBBHQQ", 1, 0x12, 0, 0, 0, 0)
         + struct.pack("<IBBHQQ", 7, 0x12, 0, 1, 0x1020, 8)
+        + struct.pack("<IBBHQQ", 12, 0x11, 0, 1, 0x1030, 8)
     )
     jmprel = struct.pack("<QQq", 0x3000, 1 << 32 | 7, 0)
     at = 0x3008
@@ -180,7 +181,7 @@ def test_a_plt_entry_carries_the_name_of_its_function() -> None:
     binary = shared_object(*tags, data=bytes(8) + jmprel + symbols + names, text=plt.ljust(0x40, b"\xc3"))
     assert [(s.address, s.name) for s in binary.symbols] == [(0x1000, "abort@plt"), (0x1020, "mine")]
     assert binary.returns_never == (0x1000, 0x3000)
-    assert Entry(0x1020, 64, Origin.EXPORT, "mine") in binary.entries
+    assert binary.entries == (Entry(0x1020, 64, Origin.EXPORT, "mine"),)
 
 
 BAD = {
