@@ -39,7 +39,11 @@ def _try_named(x: Explorer, address: int, bits: int) -> bool:
     """Follow what is named; it may be what another processor starts with, in real mode."""
     index = x.space.section_index(address)
     section = x.binary.sections[index]
-    if index >= 0 and section.executable and starts_protected_mode(x.space.code(index), address - section.address):
+    if (
+        index >= 0
+        and section.executable
+        and starts_protected_mode(x.space.code(index), address - section.address)
+    ):
         lane = x.space.lane(address, 16)
         edge = (address, 16, Via.POINTER, 0, key_of(address, 16), Processor(page=address))
         return lane is not None and not lane.lengths[address - lane.base] and x.attempt(edge) is not None

@@ -381,11 +381,16 @@ def _leave(s: State, insn: Insn, at: int) -> None:
 
 
 def _near_call(s: State, insn: Insn, at: int) -> None:
-    """A call on a path that goes on behind it; one to the next instruction pushes its address."""
+    """A call on a path that goes on behind it. One to the next instruction pushes its address, and one to
+    `mov (%esp), %reg; ret` loads it, as 32-bit position-independent code does."""
+    behind = at + insn.length
     if insn.imm == 0:
-        s.push(Value(at + insn.length))
-    else:
-        after_call(s)
+        s.push(Value(behind))
+        return
+    after_call(s)
+    callee = s.read(behind + insn.imm & s.mask, 4, False) if s.bits == 32 else None
+    if callee is not None and callee & 0xFFFFC7FF == 0xC324048B:
+        s.regs[callee >> 11 & 7] = Value(behind)
 
 
 def _nothing(s: State, insn: Insn, at: int) -> None:

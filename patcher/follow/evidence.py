@@ -8,7 +8,7 @@ from typing import Final
 
 from patcher.binary.model import Binary, Section
 from patcher.follow.knowledge import Knowledge
-from patcher.follow.paths import instruction
+from patcher.follow.modes import instruction
 from patcher.follow.space import Lane, Space
 
 LOWEST_ABSOLUTE: Final = 0x1000

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """How much bytes look like code: for each opcode, how much commoner it is in code than in data read as code.
 
-A letter is a logarithm of that ratio in half bits, M is 0. The counts are of 2.5 million instructions of compiled code
-(Debian's Linux modules, libc, libm, busybox; 32 and 64 bit) and of 0.8 million that their read-only data decode to. What
-occurs in neither counts as somewhat unlikely; sensitive instructions, rare anywhere but in kernels, as no more than
-that.
+A letter is a logarithm of that ratio in half bits, M is 0. The counts are of 2.5 million instructions of compiled
+code (Debian's Linux modules, libc, libm, busybox; 32 and 64 bit) and of 0.8 million that their read-only data decode
+to. What occurs in neither counts as somewhat unlikely; sensitive instructions, rare anywhere but in kernels, as no
+more than that.
 """
 
 import re

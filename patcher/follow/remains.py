@@ -15,6 +15,7 @@ from patcher.sweep import anywhere
 
 Ranges = tuple[tuple[int, int], ...]
 
+
 def _covered(space: Space, index: int) -> bytearray:
     """A byte for each of a section's: not zero where a followed instruction or data lies, in any mode."""
     covered = bytearray(len(space.binary.sections[index].data))
@@ -71,7 +72,8 @@ def remains(space: Space) -> Remains:
 
 def narrowed(space: Space, before: Remains) -> Remains:
     """What is still left over of the gaps, after more was followed in them."""
-    padding, gaps = list(before.padding), []
+    padding = list(before.padding)
+    gaps: list[tuple[int, int]] = []
     for start, end in before.gaps:
         index = space.section_index(start)
         base = space.binary.sections[index].address
@@ -80,9 +82,18 @@ def narrowed(space: Space, before: Remains) -> Remains:
             if number == index:
                 for match in _LENGTH.finditer(lane.lengths, start - base, end - base):
                     at, length = match.start() - (start - base), lane.lengths[match.start()]
-                    covered[at : at + (length if length < MARKS else 1)] = b"\1" * (length if length < MARKS else 1)
+                    covered[at : at + (length if length < MARKS else 1)] = b"\1" * (
+                        length if length < MARKS else 1
+                    )
         for match in _NOTHING.finditer(covered[: end - start]):
-            _divide(space.code(index), base, start - base + match.start(), start - base + match.end(), padding, gaps)
+            _divide(
+                space.code(index),
+                base,
+                start - base + match.start(),
+                start - base + match.end(),
+                padding,
+                gaps,
+            )
     return Remains(tuple(sorted(padding)), tuple(gaps))
 
 

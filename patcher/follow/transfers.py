@@ -14,8 +14,8 @@ from patcher.follow.edges import Via, key_of
 from patcher.follow.evaluate import State, Step, evaluate
 from patcher.follow.jump_tables import Targets, resolve
 from patcher.follow.model import ProblemKind
-from patcher.follow.modes import Processor
-from patcher.follow.paths import instruction, path_to
+from patcher.follow.modes import Processor, instruction
+from patcher.follow.paths import path_to
 from patcher.follow.space import Lane
 from patcher.follow.values import Value
 from patcher.x86.insn import Insn

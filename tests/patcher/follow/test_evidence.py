@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Code that no path reaches: what the program names, what looks like a function, and what does not."""
+
+from followed import BASE, follow_bytes, followed, program
+
+from patcher.auditing.model import Tier
+
+_FUNCTION = """
+    pushl %ebp
+    movl %esp, %ebp
+    movl 8(%ebp), %eax
+    cpuid
+    leave
+    ret
+"""
+
+
+def test_a_function_whose_address_is_taken() -> None:
+    found = followed(f"start: movl $handler, 0x500000\nret\n.balign 0x10\nhandler: {_FUNCTION}")
+    assert "handler" in found.reached()
+
+
+def test_text_whose_address_is_taken_is_no_code() -> None:
+    found = followed(
+        'start: movl $text, %eax\nret\n.balign 0x10\ntext: .ascii "pqrs lon stuff"\n.byte 0, 0xc3'
+    )
+    assert found.reached() == {"start"}
+    assert found.likely() == set()
+
+
+def test_a_relocation_names_a_function() -> None:
+    code, labels = program(f"start: ret\n.balign 0x10\nhandler: {_FUNCTION}")
+    assert "handler" in follow_bytes(code, labels, pointers=(labels["handler"],)).reached()
+
+
+def test_a_function_that_nothing_names_is_likely() -> None:
+    found = followed(f"start: ret\n.balign 0x10, 0x90\nlonely: {_FUNCTION}")
+    assert "lonely" in found.likely()
+    assert "lonely" not in found.reached()
+    assert len(found.sites(Tier.LIKELY)) == 1
+
+
+def test_numbers_behind_a_function_are_not_likely() -> None:
+    table = ", ".join(hex(number * 0x01010307 & 0xFFFFFFFF) for number in range(40))
+    found = followed(f"start: ret\n.balign 0x10, 0x90\nnumbers: .long {table}")
+    assert found.likely() == set()
+
+
+def test_padding_is_no_gap() -> None:
+    code = b"\xc3" + bytes.fromhex("8db42600000000 8d7600 660f1f440000 90") + b"\xc3"
+    found = follow_bytes(code, {"start": BASE})
+    assert found.flow.padding[0] == (BASE + 1, BASE + 18)

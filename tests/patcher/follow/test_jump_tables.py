@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Jump tables: how compilers and people read them, and that their bytes are no code."""
+
+import pytest
+from followed import BASE, followed
+
+from patcher.follow import ProblemKind
+
+_CASES = "\none: cpuid\nret\ntwo: pushfl\nret\nthree: cli\nret\nother: ret\n"
+_CASES_64 = _CASES.replace("pushfl", "pushfq")
+_ALL = {"start", "one", "two", "three", "other"}
+
+ABSOLUTE = (
+    """
+start: cmpl $2, %eax
+    ja other
+    jmpl *table(,%eax,4)
+table: .long one, two, three
+    .long 0x9c9c9c9c
+"""
+    + _CASES
+)
+
+LOADED = (
+    """
+start: cmpl $2, %eax
+    ja other
+    movl table(,%eax,4), %edx
+    jmpl *%edx
+table: .long one, two, three
+"""
+    + _CASES
+)
+
+SHIFTED = (
+    """
+start: cmpl $2, %eax
+    ja other
+    shll $2, %eax
+    addl $table, %eax
+    movl (%eax), %eax
+    jmpl *%eax
+table: .long one, two, three
+"""
+    + _CASES
+)
+
+OFF_BY_THREE = (
+    """
+start: subl $3, %eax
+    cmpl $2, %eax
+    ja other
+    jmpl *table(,%eax,4)
+table: .long one, two, three
+"""
+    + _CASES
+)
+
+TWO_LEVELS = (
+    """
+start: cmpl $4, %eax
+    ja other
+    movzbl bytes(%eax), %eax
+    jmpl *table(,%eax,4)
+table: .long one, two, three
+bytes: .byte 0, 2, 1, 0, 2
+"""
+    + _CASES
+)
+
+MASKED = (
+    """
+start: andl $1, %eax
+    jmpl *table(,%eax,4)
+table: .long one, two
+    .long three
+"""
+    + _CASES
+)
+
+RELATIVE_64 = (
+    """
+start: cmpl $2, %edi
+    ja other
+    movl %edi, %edi
+    leaq table(%rip), %rdx
+    movslq (%rdx,%rdi,4), %rax
+    addq %rdx, %rax
+    .byte 0x3e
+    jmpq *%rax
+table: .long one-table, two-table, three-table
+"""
+    + _CASES_64
+)
+
+UNOPTIMIZED_64 = (
+    """
+start: cmpl $2, -4(%rbp)
+    ja other
+    movl -4(%rbp), %eax
+    leaq 0(,%rax,4), %rdx
+    leaq table(%rip), %rax
+    movl (%rdx,%rax), %eax
+    cltq
+    leaq table(%rip), %rdx
+    addq %rdx, %rax
+    jmpq *%rax
+table: .long one-table, two-table, three-table
+"""
+    + _CASES_64
+)
+
+
+@pytest.mark.parametrize("text", [ABSOLUTE, LOADED, SHIFTED, OFF_BY_THREE, TWO_LEVELS])
+def test_tables_of_addresses(text: str) -> None:
+    found = followed(text)
+    assert _ALL <= found.reached()
+    assert "table" not in found.reached()
+    assert [table.address for table in found.flow.jump_tables] == [found.labels["table"]]
+    assert found.problems() == set()
+
+
+@pytest.mark.parametrize("text", [RELATIVE_64, UNOPTIMIZED_64])
+def test_tables_of_distances(text: str) -> None:
+    found = followed(text, 64)
+    assert _ALL <= found.reached()
+    assert found.flow.jump_tables[0].end - found.flow.jump_tables[0].address == 12
+
+
+def test_a_mask_limits_a_table() -> None:
+    found = followed(MASKED)
+    assert {"one", "two"} <= found.reached()
+    assert found.flow.jump_tables[0].end - found.flow.jump_tables[0].address == 8
+
+
+def test_a_path_that_knows_the_index_does_not_narrow_the_table() -> None:
+    found = followed(
+        "start: xorl %eax, %eax\nloop: cmpl $2, %eax\nja other\njmpl *table(,%eax,4)\n"
+        "table: .long one, two, three" + _CASES.replace("two: pushfl\nret", "two: pushfl\njmp loop")
+    )
+    assert _ALL <= found.reached()
+
+
+def test_the_got_of_32_bit_position_independent_code() -> None:
+    got = BASE + 0x800
+    text = (
+        f"""
+start: call thunk
+    addl ${got - BASE - 5:#x}, %ebx
+    cmpl $1, %eax
+    ja other
+    movl table-{got:#x}(%ebx,%eax,4), %eax
+    addl %ebx, %eax
+    jmpl *%eax
+thunk: movl (%esp), %ebx
+    ret
+table: .long one-{got:#x}, two-{got:#x}
+"""
+        + _CASES
+    )
+    assert {"one", "two", "other"} <= followed(text).reached()
+
+
+def test_a_jump_that_nothing_tells_of_is_a_problem() -> None:
+    found = followed("start: movl 8(%ecx), %eax\njmpl *%eax")
+    assert found.problems() == {ProblemKind.UNRESOLVED_JUMP}
+
+
+def test_labels_in_a_table_without_bound() -> None:
+    found = followed(
+        "start: movzbl (%esi), %eax\njmpl *table(,%eax,4)\none: cpuid\njmp start\ntwo: pushfl\n"
+        "jmp start\ntable: .long one, two\n.long 0x20, 0x9c9c9c9c"
+    )
+    assert {"one", "two"} <= found.reached()
