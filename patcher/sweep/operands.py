@@ -122,16 +122,26 @@ def openings(bits: int, wanted: Wanted, which: Which) -> bytes:
     """The first bytes of instructions that are wanted: opcode, and ModRM where that divides."""
     found: list[bytes] = []
     for opmap, escape in enumerate(_ESCAPES):
-        seen: dict[int, set[int]] = {}
-        for form in forms(bits, opmap, Size(32, 32), wanted, which):
-            for opcode in form.opcodes:
-                seen.setdefault(opcode, set()).update(form.modrms or EVERY_MODRM)
-        by_modrms: dict[frozenset[int], set[int]] = {}
-        for opcode, modrms in seen.items():
-            by_modrms.setdefault(frozenset(modrms), set()).add(opcode)
-        found += [escape + one_of(by_modrms.pop(EVERY_MODRM))] if EVERY_MODRM in by_modrms else []
+        by_modrms = _divisions(forms(bits, opmap, Size(32, 32), wanted, which))
+        whole = by_modrms.pop(EVERY_MODRM, None)
+        found += [escape + one_of(whole)] if whole else []
         found += [escape + one_of(opcodes) + one_of(modrms) for modrms, opcodes in by_modrms.items()]
     return either(found)
+
+
+def _divisions(found: Iterable[Form]) -> dict[ModRMs, set[int]]:
+    """Opcodes by the values of ModRM in all their forms; no ModRM counts as all values."""
+    seen: dict[int, set[int]] = {}
+    by_modrms: dict[ModRMs, set[int]] = {EVERY_MODRM: set()}
+    for form in found:
+        if form.modrms is None or form.modrms == EVERY_MODRM:
+            by_modrms[EVERY_MODRM] |= form.opcodes
+        else:
+            for opcode in form.opcodes:
+                seen.setdefault(opcode, set()).update(form.modrms)
+    for opcode, modrms in seen.items():
+        by_modrms.setdefault(frozenset(modrms), set()).add(opcode)
+    return by_modrms
 
 
 def vex(bits: int) -> bytes:
