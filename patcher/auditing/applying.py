@@ -5,7 +5,6 @@ The copy is what fetches would see under a monitor: traps and jumps over the sit
 stubs. The second audit follows `resumed`, where a trap is what the monitor makes of it: the instruction itself.
 """
 
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
@@ -158,8 +157,8 @@ def resumed(patched: Patched) -> Binary:
 def open_sites(code: CodeMap, patched: Patched, followed: CodeMap, options: AuditOptions) -> list[Finding]:
     """What a second audit finds that still needs closing.
 
-    `code` is what the first audit saw, and `followed` is what `resumed` gave, followed. Bytes that look like
-    code only since patches stand beside them do not count.
+    `code` is what the first audit saw, and `followed` is what `resumed` gave, followed. Bytes that no path
+    reaches and that look like code only since patches stand beside them do not count.
     """
     closed = {(one.address, one.mode): one for one in patched.closed}
     return [
@@ -168,13 +167,8 @@ def open_sites(code: CodeMap, patched: Patched, followed: CodeMap, options: Audi
         if finding.needs_patch
         and finding.tier in _SURE
         and not _is_closed(finding, patched, closed.get((finding.address, finding.mode)))
-        and not (finding.tier is Tier.LIKELY and _was_gap(code, finding.address))
+        and not (finding.tier is Tier.LIKELY and code.at(finding.address, finding.mode) is None)
     ]
-
-
-def _was_gap(code: CodeMap, address: int) -> bool:
-    index = bisect_right(code.flow.gaps, address, key=lambda gap: gap[0]) - 1
-    return index >= 0 and address < code.flow.gaps[index][1]
 
 
 def _is_closed(finding: Finding, patched: Patched, closed: Closed | None) -> bool:

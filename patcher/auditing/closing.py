@@ -91,9 +91,6 @@ class Closer:
         reason = _no_stub(insn, world)
         if reason:
             return reason
-        writable = self.lasting.writable(address)
-        if writable:
-            return f"{writable} can be written, and a write must take back one byte only"
         section = self._code.binary.section_at(address)
         assert section is not None, f"a site at {address:#x} lies in no section"
         insns = covered(insn, lambda distance: self._known(address + distance, insn.bits, section))

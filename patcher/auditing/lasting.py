@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Where a patch may not last: code that the program itself rewrites, and sections that can be written."""
+"""Where a patch would not last: code that the program itself rewrites by one of its tables."""
 
 from bisect import bisect_left
 from itertools import accumulate
@@ -30,8 +30,3 @@ class Lasting:
         if not table:
             return ""
         return f"The program itself rewrites it ({table}): it must be scanned again when that is done."
-
-    def writable(self, address: int) -> str:
-        """The name of the section that an address lies in, when it can be written; else ""."""
-        section = self._binary.section_at(address)
-        return section.name or "its section" if section is not None and section.writable else ""

@@ -16,6 +16,7 @@ from typing import Final
 from patcher.auditing.code_map import CodeMap
 from patcher.auditing.model import Status, Tier, Verdict
 from patcher.auditing.relevance import World, relevance, world_of
+from patcher.binary.model import Privilege
 from patcher.catalogue import classify
 from patcher.follow.model import ProblemKind
 
@@ -107,9 +108,12 @@ def _matters(code: CodeMap, address: int, mode: int, world: World) -> bool:
 
 
 def _unseen(code: CodeMap) -> Iterator[str]:
-    """What an audit of a file cannot see: code that is written when it runs, and a start that is not known."""
+    """What an audit of a file cannot see: code that is written when it runs, and a start that is not known.
+
+    Whether a section can be written says something of user code only: it is the kernel who keeps the promise.
+    """
     for section in code.binary.sections:
-        if section.executable and section.writable:
+        if section.executable and section.writable and code.binary.privilege is Privilege.USER:
             yield f"{section.name or 'A section'} at {section.address:#x} holds code and can be written."
     tables = Counter(one.table for one in code.binary.rewritten)
     for table, count in tables.items():

@@ -107,13 +107,6 @@ def test_what_the_program_rewrites_cannot_be_closed() -> None:
     assert left_open(binary) == ["open: pushfd at 0x10000"]
 
 
-def test_writable_code_gets_traps_only() -> None:
-    binary = program(f"pushfl\n{FILLER}\nret", writable=True)
-    (hole,) = findings(binary)
-    assert hole.tactic is TRAP
-    assert not left_open(binary)
-
-
 def test_overlapping_code_is_stepped() -> None:
     """pushf inside a mov; both are known to run."""
     binary = program(bytes.fromhex("b8 9c c3 90 90 c3"))

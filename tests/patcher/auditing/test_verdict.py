@@ -82,7 +82,9 @@ def test_a_jump_that_nothing_explains_needs_a_hole_to_go_to() -> None:
 
 
 def test_code_that_can_change_is_not_proved() -> None:
-    assert judged(program("nop\nret", writable=True)) == (".text at 0x10000 holds code and can be written.",)
+    writable = program("nop\nret", ring=3, writable=True)
+    assert judged(writable) == (".text at 0x10000 holds code and can be written.",)
+    assert not judged(program("nop\nret", ring=0, writable=True))
     rewritten = program("nop\nret", rewritten=(Rewritten(BASE, BASE + 1, ".altinstructions"),))
     assert judged(rewritten) == ("The program rewrites 1 place of its own code (.altinstructions).",)
 
