@@ -98,7 +98,8 @@ class Binary:
     table's targets, for one). `fields` are the sorted addresses of bytes inside code that a relocation fills
     in (field starts); no opcode lies there. `returns_never` are sorted addresses of functions known not to
     return (by name: exit, abort, panic, …), and of the PLT entries and GOT slots that lead to one. `imports`
-    name the addresses, outside every section, that stand for what an object leaves to its linker; sorted.
+    name the addresses, outside every section, that stand for what an object leaves to its linker, and in PE
+    images the pointers through which imports are called; sorted.
     """
 
     name: str
