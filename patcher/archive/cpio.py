@@ -14,7 +14,7 @@ from patcher.errors import PatcherError
 MAGICS = (b"070701", b"070702")
 HEADER = 110
 TRAILER = "TRAILER!!!"
-MAX_NAME = 1 << 16
+MAX_NAME = 4096
 REGULAR, TYPE_MASK = 0o100000, 0o170000
 
 

@@ -19,6 +19,7 @@ SPARSE = b"S"
 LONG_NAME, EXTENDED = b"L", b"x"
 NO_ENTRY = b"KgVMXN"
 """Types that describe something else: link names, global headers, volume labels, multi-volume parts."""
+MAX_PATH = 4096
 MAX_HEADER = 1 << 20
 """Bytes of an extended header that are read; names and sizes come far below that."""
 
@@ -64,7 +65,7 @@ class TarReader:
                 continue
             if size is not None:
                 self._left = -(-size // BLOCK) * BLOCK
-            yield TarEntry(path or entry.path, entry.type, entry.size if size is None else size)
+            yield TarEntry((path or entry.path)[:MAX_PATH], entry.type, entry.size if size is None else size)
             path, size = "", None
 
     def contents(self, size: int) -> bytes:

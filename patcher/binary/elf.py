@@ -118,7 +118,7 @@ def _read_unwinding(elf: ElfFile, space: AddressSpace, into: Gathering) -> None:
             known = into.functions.get(frame.start)
             into.functions[frame.start] = (frame.end, known[1] if known else "")
             into.enter(frame.start, Origin.UNWIND)
-        read_landing_pads(frames, space, into, elf.header.bits, 4 * len(elf.data))
+        read_landing_pads(frames, space, into, elf.header.bits, len(elf.data))
 
 
 READER = Reader("elf", rank=30, matches=lambda data: data.startswith(MAGIC), read=read_elf)

@@ -143,7 +143,7 @@ def symbol_names(elf: ElfFile, space: AddressSpace, dynamic: Dynamic) -> list[tu
     """Name and value of every dynamic symbol, and whether it is a function of this file's; by index."""
     values, row_of = dynamic.values, ROWS[elf.header.bits]
     start, text = values.get(DT_SYMTAB, 0), values.get(DT_STRTAB, 0)
-    table = space.view(start, _symbol_count(values, space) * row_of.form.size)
+    table = space.view(start, _symbol_count(values, space, row_of.form.size) * row_of.form.size)
     name_at = Names(bytes(space.view(text, values.get(DT_STRSZ, 0))), len(elf.data), elf.name)
     table = table[: len(table) // row_of.form.size * row_of.form.size]
     rows = row_of.form.iter_unpack(table)
@@ -157,11 +157,11 @@ def symbol_names(elf: ElfFile, space: AddressSpace, dynamic: Dynamic) -> list[tu
     ]
 
 
-def _symbol_count(values: dict[int, int], space: AddressSpace) -> int:
+def _symbol_count(values: dict[int, int], space: AddressSpace, size: int) -> int:
     """The number of dynamic symbols. Without DT_HASH, nothing says it: the strings usually follow the table."""
     if DT_HASH in values:
         return (*space.words(values[DT_HASH], 8, "I"), 0, 0)[1]
-    return max(0, values.get(DT_STRTAB, 0) - values.get(DT_SYMTAB, 0)) // 16
+    return max(0, values.get(DT_STRTAB, 0) - values.get(DT_SYMTAB, 0)) // size
 
 
 def exports(names: list[tuple[str, int, bool]], into: Gathering) -> None:

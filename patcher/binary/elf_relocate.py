@@ -16,6 +16,8 @@ from patcher.errors import PatcherError
 MASK32, MASK64 = 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF
 #: Types of either machine: absolute words, addresses relative to the place, GOT slots (from the GOT or the place).
 I386_32, I386_PC32, I386_GOT32, I386_PLT32, I386_GOTOFF, I386_GOTPC, I386_GOT32X = 1, 2, 3, 4, 9, 10, 43
+NO_BASE = 0x05
+"""ModRM of an address without a base register, under the mask 0xC7: R_386_GOT32X is the slot's address then."""
 I386_NARROW = {20: (2, False), 21: (2, True), 22: (1, False), 23: (1, True)}
 X64_64, X64_PC32, X64_PLT32, X64_GOTPCREL, X64_32, X64_32S, X64_PC64 = 1, 2, 4, 9, 10, 11, 24
 X64_GOTPC32, X64_GOTOFF64, X64_GOTPCRELX, X64_REX_GOTPCRELX = 26, 25, 41, 42
@@ -101,7 +103,8 @@ class Relocator:
         elif kind in I386_NEAR:
             value -= base + offset
         elif kind in (I386_GOT32, I386_GOT32X):
-            value = self._slot(symbol) - self._got + addend
+            is_bare = kind == I386_GOT32X and offset > 0 and data[offset - 1] & 0xC7 == NO_BASE
+            value = self._slot(symbol) + addend - (0 if is_bare else self._got)
         elif kind == I386_GOTOFF:
             self.pointers.add(value)
             value -= self._got

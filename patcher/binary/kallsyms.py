@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from patcher.binary.address_space import AddressSpace
 from patcher.binary.gathering import Gathering
 from patcher.binary.model import Origin, Section
 
@@ -22,6 +23,8 @@ FEWEST, MOST = 4, 64
 """Bytes that a name and its share of the tables take, at least and at most."""
 REACH = 32 << 20
 SAMPLE = 20
+TRIES = 64
+"""Places that look right and are looked at closely; a kernel has less than ten."""
 TYPES = frozenset(bytes([letter]) for letter in b"aAbBcCdDgGnNrRsStTuUvVwW?")
 EDGES = re.compile(r"_*(?:[se]?text|[se]inittext|.*_(?:start|end|begin)|(?:start|stop|end)_.*)", re.DOTALL)
 """Names of a region's ends rather than of what is there."""
@@ -55,11 +58,12 @@ def read_kallsyms(into: Gathering) -> bool:
 def _find(section: Section, width: int) -> Tables | None:
     data = bytes(section.data)
     at = data.find(DIGITS)
-    while at >= 0:
+    for _ in range(TRIES):
+        if at < 0:
+            return None
         tables = _tokens(data, at, width)
-        names = _names_of(tables) if tables else None
-        if names:
-            return names
+        if tables:
+            return _names_of(tables)
         at = data.find(DIGITS, at + 1)
     return None
 
@@ -93,25 +97,36 @@ def _names_of(tables: Tables) -> Tables | None:
     """
     end = tables.tokens_start // 4 * 4
     low = max(0, end - REACH) // 4 * 4
-    words = memoryview(tables.data)[low:end].cast("I")
+    words, tries = memoryview(tables.data)[low:end].cast("I"), TRIES
     for index, count in enumerate(words):
         room = end - low - 4 * index
         if FEWEST * count < room < MOST * count and count >= STRIDE:
             count_at = low + 4 * index
             names = -(-(count_at + 4) // tables.width) * tables.width
+            if not tries or not _begin_names(tables, names):
+                continue
+            tries -= 1
             if _are_names(tables, names, count):
                 return replace(tables, names=names, count=count, count_at=count_at)
     return None
 
 
-def _are_names(tables: Tables, names: int, count: int) -> bool:
-    """Whether `count` names start here: with type letters, and with the markers behind them."""
-    at, limit, data = names, tables.tokens_start, tables.data
+def _begin_names(tables: Tables, at: int) -> bool:
+    """Whether a few names start here, each with a type letter."""
+    limit, data = tables.tokens_start, tables.data
     for _ in range(SAMPLE):
+        if at >= limit:
+            return False
         length, start = _length(data, at)
         if not 0 < length < LONGEST or start >= limit or tables.tokens[data[start]][:1] not in TYPES:
             return False
         at = start + length
+    return True
+
+
+def _are_names(tables: Tables, names: int, count: int) -> bool:
+    """Whether `count` names are here, with the markers behind them."""
+    limit, data = tables.tokens_start, tables.data
     at, second = names, 0
     for index in range(count):
         if index == STRIDE:
@@ -185,7 +200,7 @@ def _plausible(addresses: list[int], into: Gathering) -> bool:
 
 def _take(rows: list[tuple[int, str]], into: Gathering) -> None:
     """Functions as entries with extents up to the next symbol; ends of tables as marks."""
-    code = into.code()
+    code, space = into.code(), AddressSpace(into.sections)
     rows.sort()
     for (address, text), (following, _) in pairwise([*rows, (1 << 64, "")]):
         kind, name = text[:1], text[1:]
@@ -196,6 +211,6 @@ def _take(rows: list[tuple[int, str]], into: Gathering) -> None:
         into.symbols.append((address, name, 0, True))
         if not EDGES.fullmatch(name):
             into.enter(address, Origin.SYMBOL, name)
-            if following > address:
-                section = next(s for s in into.sections if s.address <= address < s.end)
+            section = space.section_at(address)
+            if following > address and section is not None:
                 into.functions.setdefault(address, (min(following, section.end), name))

@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 from elf_maker import ALLOC, EXEC, WRITE, Maker, Part
 from executables import BzImage
+from kallsyms_maker import kallsyms
 
 from patcher.binary.bzimage import READER
 from patcher.binary.model import Binary, Entry, Origin, Privilege, Rewritten
@@ -124,26 +125,6 @@ def test_64_bit_lists_of_relocations_stand_in_front_of_each_other() -> None:
     tail = struct.pack("<5I", 0, data & low, 0, 0, (text + 3) & low)
     payload = read(bzimage(gzip.compress(bytes(maker) + tail), flags=1))[2]
     assert (payload.fields, payload.pointers) == ((text + 3,), (text + 5, text + 8))
-
-
-def kallsyms(names: list[tuple[int, str]], base: int, is_new: bool) -> bytes:
-    """The kernel's symbol table: before 6.4 the addresses stand in front, since then behind."""
-    tokens = [bytes([i]) if 0x21 <= i < 0x7F else b"x%02x" % i for i in range(256)]
-    table = b"".join(token + b"\0" for token in tokens)
-    index, at = b"", 0
-    for token in tokens:
-        index, at = index + struct.pack("<H", at), at + len(token) + 1
-    packed, markers = b"", b""
-    for number, (_, name) in enumerate(names):
-        if number % 256 == 0:
-            markers += struct.pack("<I", len(packed))
-        packed += bytes([len(name)]) + name.encode()
-    pad = lambda data: data + bytes(-len(data) % 4)  # noqa: E731
-    offsets = b"".join(struct.pack("<I", at - base) for at, _ in names)
-    middle = struct.pack("<I", len(names)) + pad(packed) + markers + pad(table) + index
-    return (
-        middle + offsets + struct.pack("<I", base) if is_new else offsets + struct.pack("<I", base) + middle
-    )
 
 
 @pytest.mark.parametrize("is_new", [False, True])

@@ -138,3 +138,13 @@ def test_a_bad_object_ends_in_a_sentence(case: str) -> None:
     with pytest.raises(PatcherError) as raised:
         read(maker)
     assert str(raised.value) == sentence
+
+
+def test_a_got_slot_is_reached_with_and_without_a_base_register() -> None:
+    """call *f@GOT(%ebx) counts from the GOT; call *f@GOT is the slot's address (i386 psABI, R_386_GOT32X)."""
+    text = b"\xff\x93\0\0\0\0" + b"\xff\x15\0\0\0\0"
+    binary = read(Maker([Part(".text", text, CODE, relocations=((2, 43, 1), (8, 43, 1)))], [Sym("f")]))
+    got = next(section for section in binary.sections if section.name == "GOT")
+    near, bare = word(binary, BASE + 2), word(binary, BASE + 8)
+    assert got.address + near == bare
+    assert word(binary, bare) == binary.imports[0].address

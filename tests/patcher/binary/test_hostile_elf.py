@@ -7,11 +7,14 @@ import struct
 import pytest
 from elf_maker import ALLOC, EXEC, INIT_ARRAY, NOTYPE, WRITE, Maker, Part, Sym
 from executables import BzImage
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
+from kallsyms_maker import kallsyms
 
 from patcher.binary import bzimage, elf, multiboot
-from patcher.binary.model import Binary, Reader
+from patcher.binary.gathering import Gathering
+from patcher.binary.kallsyms import read_kallsyms
+from patcher.binary.model import Binary, Privilege, Reader, Section
 from patcher.errors import PatcherError
 
 CODE = ALLOC | EXEC
@@ -50,6 +53,9 @@ def kernel() -> bytes:
 
 SEEDS = [(elf.READER, seed(bits, linked)) for bits in (32, 64) for linked in (False, True)]
 SEEDS.append((bzimage.READER, kernel()))
+KALLSYMS = (
+    bytes(64) + kallsyms([(0x80_0000 + i, f"tname_{i}") for i in range(700)], 0x80_0000, True) + bytes(64)
+)
 EDGES = st.sampled_from([0, 1, 0x7F, 0x80, 0xFF, 0xFFFF, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF])
 
 
@@ -117,3 +123,16 @@ def test_seeds_themselves_are_read(bits: int) -> None:
     for linked in (False, True):
         (binary,) = elf.READER.read(seed(bits, linked), "seed")
         assert binary.functions
+
+
+@example([(0, 0)])
+@given(st.lists(st.tuples(st.integers(0, 9000), EDGES), min_size=1, max_size=6))
+def test_a_damaged_kallsyms(changes: list[tuple[int, int]]) -> None:
+    data = bytearray(KALLSYMS)
+    for at, value in changes:
+        struct.pack_into("<I", data, at * 4 % (len(data) - 3), value)
+    section = Section(".rodata", 0x80_1000, memoryview(bytes(data)), len(data), False, False, 32, None)
+    text = Section(".text", 0x80_0000, memoryview(bytes(0x800)), 0x800, True, False, 32, None)
+    into = Gathering("linux", 32, Privilege.KERNEL, [text, section])
+    assert read_kallsyms(into) or changes != [(0, 0)]
+    check_order(into.binary("payload", "hostile"), len(data))
