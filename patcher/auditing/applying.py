@@ -167,8 +167,12 @@ def open_sites(code: CodeMap, patched: Patched, followed: CodeMap, options: Audi
         if finding.needs_patch
         and finding.tier in _SURE
         and not _is_closed(finding, patched, closed.get((finding.address, finding.mode)))
-        and not (finding.tier is Tier.LIKELY and code.at(finding.address, finding.mode) is None)
+        and (finding.tier is Tier.CONFIRMED or _was_code(code, finding))
     ]
+
+
+def _was_code(code: CodeMap, finding: Finding) -> bool:
+    return finding.section == STUB_SECTION or code.at(finding.address, finding.mode) is not None
 
 
 def _is_closed(finding: Finding, patched: Patched, closed: Closed | None) -> bool:
