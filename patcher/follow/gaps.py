@@ -21,7 +21,7 @@ _IN_ONE_GAP: Final = 64
 def try_gaps(x: Explorer) -> Remains:
     """Follow on trial the calls' returns that were not followed, then the starts of gaps, a few times over; returns
     what is left over at the end."""
-    for edges in list(x.waiting.values()):
+    for edges in list(x.returning.waiting.values()):
         for address, bits, *_ in edges:
             try_at(x, address, bits, 0.0)
     left = remains(x.space)

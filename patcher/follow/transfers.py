@@ -97,23 +97,23 @@ class Transfers:
         if target in self.knowledge.never:
             return None
         if not self.space.is_code(target):
-            self.x._outside(
-                (target, lane.bits, Via.CALL, source, owner, now)
-            ) if not self.knowledge.has_field(source, source + length) else None
+            self.x.leave((target, lane.bits, Via.CALL, source, owner, now)) if not self.knowledge.has_field(
+                source, source + length
+            ) else None
             return behind
         shift = self._shift(target, lane.bits)
         if shift is None:
             self.x.work.append((target, lane.bits, Via.JUMP, source, owner, now))
             return None
         callee = key_of(target, lane.bits)
-        known = callee in self.x.owners
-        if callee in self.x.returning and shift == 0:
+        known = callee in self.x.returning.owners
+        if callee in self.x.returning.known and shift == 0:
             return behind
         back = (lane.base + behind + shift, lane.bits, Via.RETURN, source, owner, now)
-        if callee in self.x.returning:
+        if callee in self.x.returning.known:
             self.x.work.append(back)
         else:
-            self.x.waiting.setdefault(callee, []).append(back)
+            self.x.returning.wait(callee, back)
         if not known:
             self.x.origins.setdefault(callee, self.x.origins.get(owner, Origin.RELOCATION))
             self.x.work.append((target, lane.bits, Via.CALL, source, callee, now))
@@ -147,7 +147,7 @@ class Transfers:
         elif insn.opmap == 0 and insn.opcode == 0xFF:
             self._indirect(lane, offset, insn, owner, now)
         elif insn.opmap == 1 and insn.opcode in (0x07, 0x35, 0xAA):
-            self.x.returns(owner)
+            self.x.returning.returns(owner)
 
     def _go(self, lane: Lane, target: int, via: Via, offset: int, owner: int, now: Processor) -> None:
         self.x.work.append((target, lane.bits, via, lane.base + offset, owner, now))
@@ -162,7 +162,7 @@ class Transfers:
                 if target is not None and self.space.is_code(self._near(lane, target)):
                     self._go(lane, self._near(lane, target), Via.JUMP, offset, owner, now)
                     return
-        self.x.returns(owner)
+        self.x.returning.returns(owner)
 
     def _writes_stack(self, lane: Lane, before: int) -> bool:
         code = lane.code
@@ -189,13 +189,13 @@ class Transfers:
             selector = state.stack[-2].known
             self._switch(lane, offset, now, selector, state.stack[-1].const, owner)
         else:
-            self.x.returns(owner)
+            self.x.returning.returns(owner)
 
     def _switch(
         self, lane: Lane, offset: int, now: Processor, selector: int | None, to: int, owner: int
     ) -> None:
         """A far transfer to a known pointer, perhaps into another mode."""
-        self.x.returns(owner)
+        self.x.returning.returns(owner)
         found = modes.far_target(self.space, lane, now, selector, to)
         address = lane.base + offset
         if found is None:
@@ -233,7 +233,7 @@ class Transfers:
 
     def _follow_targets(self, lane: Lane, offset: int, targets: Targets, owner: int, now: Processor) -> None:
         if not targets.addresses:
-            self.x.returns(owner)
+            self.x.returning.returns(owner)
             if not targets.leaves and self.x.trial is None:
                 self.knowledge.problem(
                     lane.base + offset,
@@ -268,7 +268,7 @@ class Transfers:
             if pointer is not None and selector is not None:
                 self._switch(lane, offset, now, selector, pointer, owner)
                 return
-        self.x.returns(owner)
+        self.x.returning.returns(owner)
         self.knowledge.problem(
             lane.base + offset, lane.bits, ProblemKind.UNRESOLVED_JUMP, "where it jumps to is not known"
         )
