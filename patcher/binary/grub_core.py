@@ -7,6 +7,7 @@ modules, which are ELF objects.
 """
 
 import lzma
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import replace
@@ -34,6 +35,8 @@ FILTERS = ({"id": lzma.FILTER_LZMA1, "lc": 3, "lp": 0, "pb": 2, "dict_size": 1 <
 MODULES = struct.Struct("<4s2I")
 MODULE_INFO = b"mimg"
 ELF_MODULE = 0
+START_OF_MAIN = re.compile(rb"\xfc\xf3\xaa\x89\x15.{4}\xe8(.{4})", re.DOTALL)
+"""cld; rep stosb; mov %edx, grub_boot_device; call grub_main."""
 CONTINUES = b"\xff\xe6"
 """jmp *%esi, behind mov $imm32, %esi: the kernel has copied itself to where it is linked."""
 
@@ -110,11 +113,20 @@ def _core(core: memoryview, prefix: str, name: str) -> Iterator[Binary]:
     if again >= 4:
         address = int.from_bytes(raw[again - 4 : again], "little")
         if KERNEL <= address < KERNEL + len(kernel):
-            entries = (*found.entries, Entry(address, 32, Origin.PROTOCOL, "copied kernel"))
-            found = replace(found, entries=entries)
+            main = tuple(at for at in _main(raw) if address < at < KERNEL + len(kernel))
+            entries = [*found.entries, Entry(address, 32, Origin.PROTOCOL, "copied kernel")]
+            entries += (Entry(at, 32, Origin.PROTOCOL, "grub_main") for at in main)
+            found = replace(found, entries=tuple(entries), returns_never=main)
     yield found
     if end >= 0:
         yield from _modules(core[end:], prefix, name)
+
+
+def _main(kernel: bytes) -> Iterator[int]:
+    """Address of grub_main, which the copied kernel calls for good; data follows the call."""
+    call = START_OF_MAIN.search(kernel, 0, 0x100)
+    if call:
+        yield KERNEL + call.end() + int.from_bytes(call[1], "little", signed=True)
 
 
 def _modules_start(core: bytes) -> int:

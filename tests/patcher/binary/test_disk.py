@@ -19,7 +19,12 @@ from patcher import binary
 from patcher.binary import Binary, Origin, Privilege
 
 LINUX = UUID("0fc63daf-8483-4772-8e79-3d69d8477de4")
-KERNEL = b"\xbe\x40\x90\0\0\xff\xe6".ljust(0x80, b"\xf4") + b"mimg\0\0\0\0\x20".ljust(0x80, b"\0")
+MAIN = b"\xfc\xf3\xaa\x89\x15\0\0\1\0\xe8\x32\0\0\0"
+KERNEL = (
+    b"\xbe\x40\x90\0\0\xff\xe6".ljust(0x40, b"\xf4")
+    + MAIN.ljust(0x40, b"\xf4")
+    + b"mimg\0\0\0\0\x20".ljust(0x80, b"\0")
+)
 """It has the magic number of its modules in its code, as GRUB's has."""
 
 
@@ -109,8 +114,9 @@ def test_a_core_image_has_a_loader_a_kernel_and_modules() -> None:
     kernel = found["kernel"]
     assert bytes(kernel.sections[0].data) == KERNEL
     assert [(entry.address, entry.name) for entry in kernel.entries] == [
-        (0x9000, "kernel"), (0x9040, "copied kernel"),
+        (0x9000, "kernel"), (0x9040, "copied kernel"), (0x9080, "grub_main"),
     ]  # fmt: skip
+    assert kernel.returns_never == (0x9080,)
     assert (kernel.sections[0].file_offset, found["module 1"].privilege) == (None, Privilege.FIRMWARE)
 
 
