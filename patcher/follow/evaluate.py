@@ -380,6 +380,12 @@ def _leave(s: State, insn: Insn, at: int) -> None:
     s.regs[5] = s.fresh()
 
 
+def _return(s: State, insn: Insn, at: int) -> None:
+    """A return on a path that goes on where it leads takes its target from the stack."""
+    s.pop()
+    s.move_stack_pointer(insn.imm)
+
+
 def _near_call(s: State, insn: Insn, at: int) -> None:
     """A call on a path that goes on behind it. One to the next instruction pushes its address, and one to
     `mov (%esp), %reg; ret` loads it, as 32-bit position-independent code does."""
@@ -413,7 +419,7 @@ def _one_byte() -> dict[int, Effect]:
         (_exchange, range(0x91, 0x98)), (_widen, (0x98,)), (_offset_load, (0xA0, 0xA1)),
         (_nothing, (0xA2, 0xA3, 0xA8, 0xA9)), (_move_immediate, range(0xB0, 0xC0)),
         (_shift, (0xC0, 0xC1, 0xD0, 0xD1, 0xD2, 0xD3)), (_move, (0xC6, 0xC7)), (_leave, (0xC9,)),
-        (_nothing, range(0xD8, 0xE0)), (_nothing, (0xE9, 0xEB)), (_near_call, (0xE8,)),
+        (_nothing, range(0xD8, 0xE0)), (_nothing, (0xE9, 0xEB)), (_near_call, (0xE8,)), (_return, (0xC2, 0xC3)),
         (_unary, (0xF6, 0xF7)), (_nothing, (0xF8, 0xF9, 0xFA, 0xFB, 0xFC, 0xFD)), (_count_up, (0xFE, 0xFF)),
     )  # fmt: skip
     for effect, opcodes in rows:
@@ -468,6 +474,9 @@ def step(s: State, at: int, insn: Insn, taken: bool) -> None:
         return
     if insn.relative and insn.opcode & 0xF0 in (0x70, 0x80):
         _note_bound(s, insn, taken)
+        return
+    if taken and insn.opmap == 0 and insn.opcode == 0xE8:  # the path goes on in the callee
+        s.push(Value(at + insn.length))
         return
     effect = (_ONE_BYTE if insn.opmap == 0 else _TWO_BYTE if insn.opmap == 1 else {}).get(insn.opcode)
     if effect is None:
