@@ -38,7 +38,7 @@ def _members(data: bytes, name: str, limit: int) -> Iterator[Member]:
         raise PatcherError(f"{name} is damaged: its ZIP directory cannot be read.") from error
     with archive:
         for row in rows:
-            if not row.is_dir() and row.file_size:
+            if row.file_size and not row.filename.endswith("/"):
                 yield _member(archive, row, limit)
 
 

@@ -46,16 +46,16 @@ class Relocator:
         data = self._copies.setdefault(table.info, bytearray(section.data))
         try:
             if self._elf.header.mode == 64:
-                places = self._apply_x64(table, data, section.address, section.executable)
+                self._apply_x64(table, data, section.address, section.executable)
             else:
-                places = self._apply_i386(table, data, section.address)
+                self._apply_i386(table, data, section.address)
         except (struct.error, IndexError) as error:
             raise PatcherError(
                 f"A relocation of section {section.name} in {self._elf.name} is outside it or names no symbol."
             ) from error
         if section.executable:
             base = section.address
-            self.fields += [base + place for place in places]
+            self.fields += [base + row[0] for row in self._rows(table)]
         return memoryview(data).toreadonly()
 
     def _rows(self, table: SectionHeader) -> Iterator[tuple[int, ...]]:
@@ -74,11 +74,11 @@ class Relocator:
         read, padded = struct.Struct("<i").unpack_from, data + bytes(4)
         return ((offset, info, read(padded, offset)[0]) for offset, info in self._rows(table))
 
-    def _apply_i386(self, table: SectionHeader, data: bytearray, base: int) -> list[int]:
+    def _apply_i386(self, table: SectionHeader, data: bytearray, base: int) -> None:
         if table.type == SHT_RELA:
             for row in self._with_addends(table, data):
                 self._other_i386(data, (row[0], row[1] & 0xFF, row[1] >> 8, row[2]), base)
-            return [row[0] for row in self._rows(table)]
+            return
         values, word = self._values, struct.Struct("<I")
         read, put, pointers = word.unpack_from, word.pack_into, []
         for offset, info in self._rows(table):
@@ -93,7 +93,6 @@ class Relocator:
                 addend = struct.unpack_from("<i", data[offset : offset + 4] + bytes(4))[0]
                 self._other_i386(data, (offset, kind, info >> 8, addend), base)
         self.pointers.update(pointers)
-        return [offset for offset, _ in self._rows(table)]
 
     def _other_i386(self, data: bytearray, row: tuple[int, int, int, int], base: int) -> None:
         offset, kind, symbol, addend = row
@@ -117,7 +116,7 @@ class Relocator:
             return
         struct.pack_into("<I", data, offset, value & MASK32)
 
-    def _apply_x64(self, table: SectionHeader, data: bytearray, base: int, is_code: bool) -> list[int]:
+    def _apply_x64(self, table: SectionHeader, data: bytearray, base: int, is_code: bool) -> None:
         values, pointers, put = self._values, self.pointers, struct.Struct("<I").pack_into
         mask, shift = (MASK32, 32) if self._elf.header.bits == 64 else (0xFF, 8)
         for offset, info, addend in self._with_addends(table, data):
@@ -132,7 +131,6 @@ class Relocator:
                 pointers.add(value)
             else:
                 self._other_x64(data, (offset, kind, info >> shift, addend), base)
-        return [row[0] for row in self._rows(table)]
 
     def _other_x64(self, data: bytearray, row: tuple[int, int, int, int], base: int) -> None:
         offset, kind, symbol, addend = row
