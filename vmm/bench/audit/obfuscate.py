@@ -252,7 +252,7 @@ def program(seed: int, bits: int, functions: int = 12) -> str:
     out.end("_start")
     for index, name in enumerate(names):
         out.junk()
-        later = names[functions // 2 + index // 2] if index < functions // 2 else ""
+        later = names[functions // 2 + index] if index < functions // 2 else ""
         _function(out, name, [later] if later else [])
     return out.text
 
