@@ -4,7 +4,7 @@
 Every sensitive instruction should be privileged ("Formal requirements for virtualizable third generation
 architectures", CACM 17(7), 1974). What counts as proved is a rule, stated in docs/audit.md: direct flow was followed,
 tables of jumps were read, and other indirect transfers go to places whose address the program takes, all of
-which were followed. A jump that nothing explains may go to any byte that is not accounted for; it spoils the
+which were followed. A jump that nothing explains may go to any instruction that is not accounted for; it spoils the
 proof when a hole could be decoded there.
 """
 
@@ -19,6 +19,7 @@ from patcher.auditing.relevance import World, relevance, world_of
 from patcher.binary.model import Privilege
 from patcher.catalogue import classify
 from patcher.follow.model import ProblemKind
+from patcher.x86.decode import MAX_LENGTH, Truncated, decode
 
 _SETTLED: Final = {
     ProblemKind.BAD_PATH: "{n} followed path{s} in what is no instruction, first at {at:#x}.",
@@ -84,18 +85,39 @@ def _unresolved(code: CodeMap, ring: int, iopl: int) -> Iterator[str]:
 
 
 def holes_in_gaps(code: CodeMap, ring: int, iopl: int) -> Iterator[int]:
-    """The addresses, in bytes that are not accounted for, at which a hole that matters could be decoded."""
-    from patcher.sweep import anywhere
+    """The addresses, in bytes that are not accounted for, at which a hole that matters could be decoded.
+
+    Bytes that are instructions from the first to the last are taken for those; in others every offset counts.
+    """
+    from patcher.sweep import anywhere, sweep
 
     for start, end in code.flow.gaps:
         section = code.binary.section_at(start)
         if section is None:
             continue
+        first, last = start - section.address, end - section.address
         for mode in code.modes(section) or [section.mode]:
             world = world_of(ring, iopl, mode, protected=False)
-            for offset, _ in anywhere(section.data, mode, start - section.address, end - section.address):
+            look = (
+                sweep if _is_code(section.data[first : last + MAX_LENGTH], last - first, mode) else anywhere
+            )
+            for offset, _ in look(section.data, mode, first, last):
                 if _matters(code, section.address + offset, mode, world):
                     yield section.address + offset
+
+
+def _is_code(data: memoryview, size: int, mode: int) -> bool:
+    """Are the first `size` bytes instructions, the last of which ends there?"""
+    content, offset = bytes(data), 0
+    while offset < size:
+        try:
+            insn = decode(content, offset, mode)
+        except Truncated:
+            return False
+        if insn is None:
+            return False
+        offset += insn.length
+    return offset == size
 
 
 def _matters(code: CodeMap, address: int, mode: int, world: World) -> bool:

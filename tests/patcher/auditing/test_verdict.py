@@ -70,15 +70,25 @@ def test_what_was_not_settled_is_a_reason(kind: ProblemKind, reason: str) -> Non
 
 
 def test_a_jump_that_nothing_explains_needs_a_hole_to_go_to() -> None:
-    """Bytes that no path reaches: in one program no offset decodes as a hole, in the other one does."""
-    harmless = program(b"\xff\xe0\x90\x90\x90\xc3")
-    harmful = program(b"\xff\xe0\xb8\x0f\xa2\x90\x90\xc3")
-    assert not judged(harmless, ProblemKind.UNRESOLVED_JUMP, ((BASE + 2, BASE + 6),))
-    assert judged(harmful, ProblemKind.UNRESOLVED_JUMP, ((BASE + 2, BASE + 8),)) == (
-        "1 jump goes where nothing tells, first at 0x10000, and a hole could be decoded in bytes that no path "
-        "reaches, first at 0x10003.",
-    )
-    assert not judged(harmful, None, ((BASE + 2, BASE + 8),))
+    """Bytes that no path reaches: no hole, a hole, one inside an instruction, one inside what is no code."""
+    jump = b"\xff\xe0"
+    for hidden, found in (
+        (b"\x90\x90\xc3", None),
+        (b"\x90\x0f\xa2\xc3", 0x10003),
+        (b"\xb8\x0f\xa2\x90\x90\xc3", None),
+        (b"\xb8\x0f\xa2\x90\x90\x0f\x04", 0x10003),
+    ):
+        binary = program(jump + hidden)
+        gaps = ((BASE + 2, BASE + 2 + len(hidden)),)
+        reasons = judged(binary, ProblemKind.UNRESOLVED_JUMP, gaps)
+        if found is None:
+            assert not reasons
+        else:
+            assert reasons == (
+                "1 jump goes where nothing tells, first at 0x10000, and a hole could be decoded in bytes that no "
+                f"path reaches, first at {found:#x}.",
+            )
+        assert not judged(binary, None, gaps)
 
 
 def test_code_that_can_change_is_not_proved() -> None:
