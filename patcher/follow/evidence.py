@@ -11,6 +11,7 @@ from patcher.follow.knowledge import Knowledge
 from patcher.follow.modes import instruction
 from patcher.follow.space import Lane, Space
 
+_LOW: Final = 0xFFFFFFFF
 LOWEST_ABSOLUTE: Final = 0x1000
 """Below this, words of data are small numbers, not addresses."""
 
@@ -58,15 +59,17 @@ def _from_got(space: Space, got: int, lane: Lane) -> Iterator[int]:
 
 
 def words_into(data: bytes, start: int, end: int) -> Iterator[int]:
-    """Offsets at which a 32-bit word of `data` lies in `[start, end)`."""
-    low, high = start >> 16, end - 1 >> 16
-    third, fourth = (low & 0xFF, high & 0xFF), (low >> 8 & 0xFF, high >> 8 & 0xFF)
+    """Offsets at which a 32-bit word of `data` is the low half of an address in `[start, end)`."""
+    low, high = start & _LOW, (end - 1) & _LOW
+    if start >= end or low > high:
+        return
+    third, fourth = (low >> 16 & 0xFF, high >> 16 & 0xFF), (low >> 24, high >> 24)
     if fourth[0] != fourth[1]:
         third = (0, 0xFF)
     pattern = b"(?=..[%b-%b][%b-%b])" % tuple(re.escape(bytes([n])) for n in (*third, *fourth))
     for match in re.compile(pattern, re.DOTALL).finditer(data):
         at = match.start()
-        if start <= int.from_bytes(data[at : at + 4], "little") < end:
+        if low <= int.from_bytes(data[at : at + 4], "little") <= high:
             yield at
 
 
@@ -82,7 +85,7 @@ def _immediates(space: Space, lane: Lane, section: Section) -> Iterator[int]:
             continue
         word = int.from_bytes(code[at : at + 4], "little")
         if insn.imm == word and (insn.opcode in (0x68, 0xC7) or insn.opcode & 0xF8 == 0xB8):
-            yield word
+            yield section.address & ~_LOW | word
 
 
 def data_words(binary: Binary) -> Iterator[int]:

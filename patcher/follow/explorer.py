@@ -72,7 +72,7 @@ class Explorer:
 
     def attempt(self, edge: Edge) -> bool:
         """Follow an edge on trial: what it leads to stays, or nothing of it does (then False)."""
-        trial = self.trial = Trial(len(self.later), len(self.sites), len(self.settled.pairs))
+        trial = self.trial = Trial(len(self.later), len(self.sites))
         self.returning.trial = trial
         self.explore([edge])
         if self.trial is not None:
@@ -89,7 +89,7 @@ class Explorer:
             self.returning.accept(trial)
             return
         self.work.clear()
-        del self.later[trial.later :], self.sites[trial.sites :], self.settled.pairs[trial.settled :]
+        del self.later[trial.later :], self.sites[trial.sites :]
         trial.undo()
         for key in trial.keys:
             self.parents.pop(key, None)
@@ -216,7 +216,7 @@ class Explorer:
                 if settled.taken:
                     self._only_taken(lane, items, item, settled, taken)
                 else:
-                    self.settled.pairs.append((settled, taken))
+                    self.settled.add(settled, taken)
                 return not settled.taken
         there = target - lane.base
         if not 0 <= there < lane.size or not lane.lengths[there]:
@@ -234,7 +234,7 @@ class Explorer:
         target, bits, _, source, owner, now = taken
         self.work.append((target, bits, Via.JUMP, source, owner, now))
         if behind < lane.size:
-            self.settled.pairs.append((settled, (lane.base + behind, bits, Via.EVENT, source, owner, now)))
+            self.settled.add(settled, (lane.base + behind, bits, Via.EVENT, source, owner, now))
 
     def _join(self, owner: int, address: int, bits: int) -> None:
         """A path comes to what is followed already."""

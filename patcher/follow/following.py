@@ -14,9 +14,9 @@ from patcher.follow.remains import coverage, everything, remains
 from patcher.follow.settle import settle
 from patcher.follow.space import Space
 
-MOST_ROUNDS: Final = 12
 LARGE: Final = 2_000_000
-ROUNDS_WHEN_LARGE: Final = 3
+_ROUNDS: Final = ((1 << 17, 10), (LARGE, 4))
+"""Up to so many bytes of code, so many rounds; above, two."""
 
 Lengths = dict[tuple[int, int], bytearray]
 
@@ -41,8 +41,8 @@ def follow(binary: Binary, budget: Budget) -> Flow:
 
 def _rounds(binary: Binary, space: Space, knowledge: Knowledge, budget: Budget) -> Explorer:
     """Follow, and follow anew without what turned out to be no code, until nothing changes."""
-    size = sum(len(section.data) for section in binary.sections if section.executable)
-    for _ in range(ROUNDS_WHEN_LARGE if size > LARGE else MOST_ROUNDS):
+    size = knowledge.size
+    for _ in range(next((rounds for limit, rounds in _ROUNDS if size <= limit), 2)):
         space.forget()
         knowledge.problems.clear()
         explorer = Explorer(binary, space, knowledge, budget)

@@ -13,7 +13,7 @@ _NOPS: Final = (
     rb"|\x8d\x36|\x8d\x3f|\x8d\x49\0|\x8d\xa4\x24\0\0\0\0|\x8d\x64\x24\0|\x8d\x9b\0\0\0\0|\x8d\x5b\0|\x8d\x80\0\0\0\0|\x8d\x40\0"
     rb"|\x89\xf6|\x89\xff|\x8b\xff|\x8b\xc0|\x8b\xc9|\x89\xc0|\x87\xdb|\x87\xc9|\x8d\xb4\0\0\0|\x8d\xbd\0\0|\x8d\x74\0|\x8d\x75\0"
 )
-PADDING: Final = re.compile(rb"(?:%b)+" % _NOPS, re.DOTALL)
+PADDING: Final = re.compile(rb"(?:%b)++" % _NOPS, re.DOTALL)
 _FILL: Final = frozenset(b"\x90\xcc\0")
 
 

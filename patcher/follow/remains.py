@@ -33,7 +33,9 @@ def _covered(space: Space, index: int) -> bytearray:
 _NOTHING: Final = re.compile(rb"\0+")
 _LENGTH: Final = re.compile(rb"[\x01-\x0f\xff]")
 _RUN: Final = re.compile(
-    b"(?:" + b"|".join(re.escape(bytes([n])) + b"[^\\x01-\\x0f]{%d}" % (n - 1) for n in range(1, 16)) + b")+",
+    b"(?:"
+    + b"|".join(re.escape(bytes([n])) + b"[^\\x01-\\x0f]{%d}" % (n - 1) for n in range(1, 16))
+    + b")++",
     re.DOTALL,
 )
 

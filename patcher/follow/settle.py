@@ -2,6 +2,7 @@
 """Settling which of two instructions that share bytes is real, once everything was followed."""
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 from patcher.follow.edges import Via, key_of
@@ -12,6 +13,8 @@ from patcher.follow.overlaps import overlaps
 from patcher.follow.paths import weak_point
 from patcher.follow.space import Lane
 
+MOST: Final = 4096
+"""Of more overlaps in a section the rest stays as it is."""
 _FAR: Final = 96
 """How many instructions are looked back over."""
 
@@ -23,7 +26,7 @@ def settle(x: Explorer) -> bool:
     """
     changed = False
     for lane in list(x.space.lanes.values()):
-        for outer, inner in list(overlaps(lane)):
+        for outer, inner in list(islice(overlaps(lane), MOST)):
             point = _loser(x, lane, outer, inner)
             if point is None:
                 sentence = f"an instruction inside it, at {lane.base + inner:#x}, runs too"

@@ -16,14 +16,25 @@ class SettledBranches:
 
     def __init__(self, size: int) -> None:
         self.used = size <= SMALL
-        self.joins: set[int] = set()
-        self.pairs: list[tuple[Settled, Edge]] = []
+        self._joins: set[int] = set()
+        self._windows: dict[int, list[Edge]] = {}
+        self._open: list[Edge] = []
         self._last = (0, 0, 0)
 
     def joined(self, address: int) -> None:
         """A second way leads to an address."""
         if self.used:
-            self.joins.add(address)
+            self._joins.add(address)
+            if self._windows:
+                self._open.extend(self._windows.pop(address, ()))
+
+    def add(self, settled: Settled, other_side: Edge) -> None:
+        """A branch is settled: its other side is not followed until another way leads in between."""
+        if not self._joins.isdisjoint(settled.window):
+            self._open.append(other_side)
+        else:
+            for address in settled.window:
+                self._windows.setdefault(address, []).append(other_side)
 
     def outcome(self, transfers: Transfers, lane: Lane, item: Item, target: int) -> Settled | None:
         """What settles a conditional branch; None for nearly all."""
@@ -37,7 +48,5 @@ class SettledBranches:
 
     def open_again(self) -> list[Edge]:
         """The other sides of branches into which another way leads by now."""
-        edges = [edge for settled, edge in self.pairs if not self.joins.isdisjoint(settled.window)]
-        if edges:
-            self.pairs = [pair for pair in self.pairs if self.joins.isdisjoint(pair[0].window)]
+        edges, self._open = self._open, []
         return edges

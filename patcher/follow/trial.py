@@ -15,9 +15,9 @@ PROVED: Final = 512
 class Trial:
     """One trial: what was followed in it, and what was known before it."""
 
-    def __init__(self, later: int, sites: int, settled: int) -> None:
+    def __init__(self, later: int, sites: int) -> None:
         self.failed = False
-        self.later, self.sites, self.settled = later, sites, settled
+        self.later, self.sites = later, sites
         self.size = 0
         self.runs: list[tuple[Lane, int, int]] = []
         self.keys: list[int] = []
