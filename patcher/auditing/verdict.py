@@ -138,8 +138,9 @@ def _unseen(code: CodeMap) -> Iterator[str]:
         if section.executable and section.writable and code.binary.privilege is Privilege.USER:
             yield f"{section.name or 'A section'} at {section.address:#x} holds code and can be written."
     tables = Counter(one.table for one in code.binary.rewritten)
-    for table, count in tables.items():
-        yield f"The program rewrites {_count(count, 'place', 'places')} of its own code ({table})."
+    if tables:
+        listed = ", ".join(f"{table} {count}" for table, count in sorted(tables.items()))
+        yield f"The program rewrites {_count(tables.total(), 'place', 'places')} of its own code ({listed})."
     if not code.binary.entries and any(section.executable for section in code.binary.sections):
         yield "No entry into its code is known."
 

@@ -96,7 +96,7 @@ def test_code_that_can_change_is_not_proved() -> None:
     assert judged(writable) == (".text at 0x10000 holds code and can be written.",)
     assert not judged(program("nop\nret", ring=0, writable=True))
     rewritten = program("nop\nret", rewritten=(Rewritten(BASE, BASE + 1, ".altinstructions"),))
-    assert judged(rewritten) == ("The program rewrites 1 place of its own code (.altinstructions).",)
+    assert judged(rewritten) == ("The program rewrites 1 place of its own code (.altinstructions 1).",)
 
 
 def test_an_open_hole_is_not_proved() -> None:
