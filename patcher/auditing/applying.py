@@ -84,13 +84,13 @@ class _Copy:
 
 
 def apply(code: CodeMap, findings: Iterable[Finding]) -> Patched:
-    """Close every finding that needs it and has a tactic, on a copy; the binary itself stays as it is."""
+    """Close every confirmed or likely finding that needs it, on a copy; the binary itself stays as it is."""
     binary = code.binary
     copy, closed, stubs = _Copy(binary), list[Closed](), list[tuple[int, Stub]]()
     room = _after(binary)
     behind = -1  # the end of the last jump: what it covers is closed with it
     for finding in sorted(findings, key=lambda one: (one.address, one.mode)):
-        if not finding.needs_patch or finding.tactic is None:
+        if not finding.needs_patch or finding.tactic is None or finding.tier not in _SURE:
             continue
         if finding.address < behind and _in_stub(copy, finding):
             closed.append(_closed(finding, Tactic.STUB, stubs[-1][0]))

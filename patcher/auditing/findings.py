@@ -9,7 +9,7 @@ from typing import Final
 from patcher.auditing.closing import Closer
 from patcher.auditing.code_map import CodeMap
 from patcher.auditing.model import Finding, Kind, Tier
-from patcher.auditing.options import AuditOptions
+from patcher.auditing.options import SURE, AuditOptions
 from patcher.auditing.purpose import purpose
 from patcher.auditing.relevance import World, relevance, world_of
 from patcher.auditing.rows import audited, rule_of
@@ -103,10 +103,16 @@ class Findings:
             why=judged.why,
             tactic=choice.tactic,
             tactic_reason=choice.reason,
-            purpose=purpose(self.code, site, insn, row, world.ring) if self.options.purposes else "",
+            purpose=self._purpose(site, insn, row, world),
             rewritten=self.closer.lasting.table(site.address, site.address + insn.length),
             origin=site.origin,
         )
+
+    def _purpose(self, site: Site, insn: Insn, row: SensitiveInsn, world: World) -> str:
+        """What a site is for; bytes that no path reaches are for nothing."""
+        if not self.options.purposes or site.tier not in SURE:
+            return ""
+        return purpose(self.code, site, insn, row, world.ring)
 
 
 @cache

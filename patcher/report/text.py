@@ -18,6 +18,7 @@ from patcher.auditing.model import (
     Unreadable,
     Verdict,
 )
+from patcher.auditing.options import SURE
 from patcher.report.form import Form, Options
 
 _HEADINGS: Final = ("FILE", "FORMAT", "RING", "CODE", "SEEN", "HOLES", "TRAPPING", "VERDICT")
@@ -48,8 +49,9 @@ def printable(text: str) -> str:
 
 
 def _row(file: FileReport, binary: BinaryReport) -> tuple[str, ...]:
-    holes = sum(finding.needs_patch for finding in binary.findings)
-    traps = sum(finding.matters and finding.kind is Kind.PRIVILEGED for finding in binary.findings)
+    sure = [finding for finding in binary.findings if finding.tier in SURE]
+    holes = sum(finding.needs_patch for finding in sure)
+    traps = sum(finding.matters and finding.kind is Kind.PRIVILEGED for finding in sure)
     return (
         place_of(file, binary), f"{binary.format}, {binary.mode} bit", str(binary.ring), _size(binary.coverage.code),
         _seen(binary), str(holes), str(traps), _verdict(binary.verdict),

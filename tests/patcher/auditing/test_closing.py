@@ -174,3 +174,13 @@ def test_nothing_is_open_in_this_machines_library(cpl: int) -> None:
     for file in found:
         for binary in read(file.read_bytes(), str(file)):
             assert not left_open(binary, cpl=cpl)
+
+
+def test_what_nothing_says_is_code_is_not_patched() -> None:
+    """A constant that could be read as cpuid stands inside an instruction, and another one behind the code."""
+    binary = program(b"\xb8\x0f\xa2\x00\x00\xc3\x0f\xa2\x06\x06\xff\xff")
+    code = mapped(binary, everything=True)
+    found = list(Findings(code, AuditOptions(tiers=frozenset(Tier))).all())
+    assert {finding.tier for finding in found if finding.rule == "cpuid"} == {Tier.OVERLAPPING, Tier.POSSIBLE}
+    assert not [finding.purpose for finding in found if finding.purpose]
+    assert apply(code, found).binary.sections == binary.sections
