@@ -79,9 +79,10 @@ def outcome(path: Sequence[Step], branch: Insn, bits: int, read: ReadConstant) -
 
 def _keeps_flags(insn: Insn) -> bool:
     op = insn.opcode
-    return insn.opmap == 0 and (
-        0x50 <= op < 0x60 or 0x88 <= op < 0x8E or 0xB0 <= op < 0xC0 or op in (0xC6, 0xC7, 0x90)
-    )
+    if insn.relative:
+        return op & 0xF0 in (0x70, 0x80)
+    moves = 0x50 <= op < 0x60 or 0x88 <= op < 0x8E or 0xB0 <= op < 0xC0 or op in (0xC6, 0xC7, 0x90)
+    return insn.opmap == 0 and moves
 
 
 def _after(insn: Insn, before: State, at: int) -> Flags:

@@ -144,7 +144,7 @@ def _size(insn: Insn) -> int:
 def _get(s: State, insn: Insn, at: int, size: int) -> Value:
     if not insn.is_memory:
         return s.register(rm_of(insn), size, insn.rex)
-    slot = _stack_slot(s, insn)
+    slot = stack_slot(s, insn)
     return s.stack[slot] if slot is not None else s.load(s.address(insn, at), size)
 
 
@@ -152,14 +152,14 @@ def _set(s: State, insn: Insn, at: int, size: int, value: Value) -> None:
     if not insn.is_memory:
         s.assign(rm_of(insn), size, value, insn.rex)
         return
-    slot = _stack_slot(s, insn)
+    slot = stack_slot(s, insn)
     if slot is not None:
         s.stack[slot] = value
     else:
         s.slots[s.address(insn, at)] = value
 
 
-def _stack_slot(s: State, insn: Insn) -> int | None:
+def stack_slot(s: State, insn: Insn) -> int | None:
     """Where in the known stack a memory operand on (e)sp lies."""
     if insn.base != ESP or insn.index is not None or insn.bits == 16:
         return None
@@ -261,7 +261,7 @@ def _extend(s: State, insn: Insn, at: int) -> None:
     """movzx, movsx and movsxd."""
     size = 4 if insn.opmap == 0 else 1 if insn.opcode in (0xB6, 0xBE) else 2
     signed = insn.opmap == 0 or insn.opcode >= 0xBE
-    if insn.is_memory and _stack_slot(s, insn) is None:
+    if insn.is_memory and stack_slot(s, insn) is None:
         value = s.load(s.address(insn, at), size, signed)
     else:
         value = _get(s, insn, at, size)

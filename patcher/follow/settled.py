@@ -20,6 +20,7 @@ class SettledBranches:
         self._windows: dict[int, list[Edge]] = {}
         self._open: list[Edge] = []
         self._last = (0, 0, 0)
+        self._settled_end = -1
 
     def joined(self, address: int) -> None:
         """A second way leads to an address."""
@@ -44,7 +45,11 @@ class SettledBranches:
         before, self._last = self._last, (offset + length, lane.code[offset], target)
         if before == (offset, lane.code[offset] ^ 1, target) and length == 2:
             return Settled(True, frozenset((lane.base + offset,)))  # a branch and its opposite
-        return transfers.outcome(lane, offset) if is_suspect(lane, offset) else None
+        behind_settled = self._settled_end == lane.base + offset
+        found = transfers.outcome(lane, offset) if behind_settled or is_suspect(lane, offset) else None
+        if found is not None:
+            self._settled_end = lane.base + offset + length
+        return found
 
     def open_again(self) -> list[Edge]:
         """The other sides of branches into which another way leads by now."""

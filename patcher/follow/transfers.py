@@ -11,7 +11,7 @@ from patcher.catalogue import classify
 from patcher.follow import modes, never, returns
 from patcher.follow.conditions import Settled, settle_branch
 from patcher.follow.edges import Via, key_of
-from patcher.follow.evaluate import State, Step, evaluate
+from patcher.follow.evaluate import State, Step, evaluate, stack_slot
 from patcher.follow.jump_tables import Targets, resolve
 from patcher.follow.model import ProblemKind
 from patcher.follow.modes import Processor, instruction
@@ -39,6 +39,8 @@ class Transfers:
     def __init__(self, explorer: Explorer) -> None:
         self.x = explorer
         self.space, self.knowledge = explorer.space, explorer.knowledge
+        self._returns_used = False
+        """Was a return seen that is a jump? Then others may be, behind it."""
         self._shifts: dict[int, int | None] = {}
 
     def state(self, lane: Lane, offset: int, limit: int) -> tuple[State, list[Step]]:
@@ -119,6 +121,23 @@ class Transfers:
             self.x.work.append((target, lane.bits, Via.CALL, source, callee, now))
         return None
 
+    def indirect_call(self, lane: Lane, item: Item, owner: int, now: Processor) -> None:
+        """A call through a register: followed when the few instructions before it tell where to."""
+        offset = item[0]
+        insn = instruction(lane, offset)
+        if insn is None or insn.is_memory or insn.opmap or insn.opcode != 0xFF or insn.reg != 2:
+            return
+        state, _ = self.state(lane, offset, 6)
+        target = state.register(insn.rm | (insn.rex & 1) << 3, state.natural).known
+        if (
+            target is not None
+            and self.space.is_code(target)
+            and key_of(target, lane.bits) not in self.x.parents
+        ):
+            source, callee = lane.base + offset, key_of(target, lane.bits)
+            self.x.origins.setdefault(callee, self.x.origins.get(owner, Origin.RELOCATION))
+            self.x.work.append((target, lane.bits, Via.CALL, source, callee, now))
+
     def _shift(self, target: int, bits: int) -> int | None:
         key = key_of(target, bits)
         if key not in self._shifts:
@@ -155,13 +174,15 @@ class Transfers:
     def _near_return(self, lane: Lane, offset: int, owner: int, now: Processor) -> None:
         """ret; a jump when the path itself pushed where it goes."""
         before = lane.before(offset)
-        if before is not None and self._writes_stack(lane, before):
-            state, _ = self.state(lane, offset, 24)
-            if state.stack:
-                target = state.stack[-1].known
-                if target is not None and self.space.is_code(self._near(lane, target)):
-                    self._go(lane, self._near(lane, target), Via.JUMP, offset, owner, now)
-                    return
+        writes = before is not None and self._writes_stack(lane, before)
+        if writes or self._returns_used:
+            state, path = self.state(lane, offset, 24)
+            used = writes or any(insn.opmap == 0 and insn.opcode == 0xC3 for _, insn, _ in path)
+            target = state.stack[-1].known if used and state.stack else None
+            if target is not None and self.space.is_code(self._near(lane, target)):
+                self._returns_used = True
+                self._go(lane, self._near(lane, target), Via.JUMP, offset, owner, now)
+                return
         self.x.returning.returns(owner)
 
     def _writes_stack(self, lane: Lane, before: int) -> bool:
@@ -257,7 +278,9 @@ class Transfers:
         """jmp m16:16, m16:32: the pointer may be in the file."""
         size = 2 if insn.operand_size == 16 else insn.operand_size >> 3
         where = state.address(insn, lane.base + offset)
-        stored = state.slots.get(where), state.slots.get(where.plus(Value(size), state.mask))
+        slot = stack_slot(state, insn)
+        first = state.slots.get(where) if slot is None else state.stack[slot]
+        stored = first, state.slots.get(where.plus(Value(size), state.mask))
         if stored[0] is not None and stored[0].known is not None:
             chosen = stored[1].known if stored[1] is not None else None
             self._switch(lane, offset, now, chosen and chosen & 0xFFFF, stored[0].const, owner)
