@@ -5,8 +5,10 @@ A process that dies (out of memory, a fault in a library) breaks the whole pool 
 files that were under way are then tried again, each alone; one that ends its process again is reported as unreadable.
 """
 
+import contextlib
 import multiprocessing
 import os
+import signal
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -46,12 +48,33 @@ def _size(task: Task) -> tuple[int, str]:
         return 0, task.path
 
 
-def _executor(jobs: int) -> ProcessPoolExecutor:
-    """Processes that start from a clean one: this one may have threads, which a fork would leave in the middle."""
+@contextlib.contextmanager
+def _executor(jobs: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes that start from a clean one: this one may have threads, which a fork would leave in the middle.
+
+    When the block is left early, by Ctrl-C for one, what they were doing ends at once.
+    """
+    others = set(multiprocessing.active_children())
+    executor = _started(jobs)
+    try:
+        yield executor
+    except BaseException:
+        for child in set(multiprocessing.active_children()) - others:
+            child.kill()
+        raise
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _started(jobs: int) -> ProcessPoolExecutor:
     context = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
     if os.name == "posix":
         context.set_forkserver_preload(["patcher.auditing.many", "patcher.follow"])
-    return ProcessPoolExecutor(jobs, context)
+    return ProcessPoolExecutor(jobs, context, initializer=_leave_ctrl_c_to_the_parent)
+
+
+def _leave_ctrl_c_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _until_a_death(work: Work, left: list[Task], suspects: list[Task], jobs: int) -> Iterator[Outcome]:
@@ -66,8 +89,6 @@ def _until_a_death(work: Work, left: list[Task], suspects: list[Task], jobs: int
                 yield from _ready(waiting)
         except BrokenProcessPool:
             suspects += waiting.values()
-        finally:
-            executor.shutdown(wait=False, cancel_futures=True)
 
 
 def _ready(waiting: Waiting) -> Iterator[Outcome]:

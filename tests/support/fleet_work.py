@@ -27,3 +27,10 @@ def dies_once(task: Task) -> Outcome:
         mark.touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return size(task)
+
+
+def waits_at_evil(task: Task) -> Outcome:
+    """The same, but the file named evil, a pipe, is waited for until somebody writes into it."""
+    if task.path.endswith("evil"):
+        Path(task.path).read_bytes()
+    return size(task)

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Audits over processes: everything is done once, whatever becomes of a process."""
 
+import multiprocessing
+import os
+import signal
 from pathlib import Path
 
 import pytest
-from fleet_work import dies_at_evil, dies_once, size
+from fleet_work import dies_at_evil, dies_once, size, waits_at_evil
 
 from patcher.auditing.many import Outcome, Task
 from patcher.fleet.pool import pool
@@ -48,3 +51,17 @@ def test_a_lost_process_costs_nothing(tasks: list[Task]) -> None:
 
 def test_nothing_to_do_is_done() -> None:
     assert list(pool(4)(size, [])) == []
+
+
+def test_what_is_left_early_ends_at_once(tasks: list[Task]) -> None:
+    evil = Path(tasks[-2].path)
+    evil.unlink()
+    os.mkfifo(evil)
+    outcomes = pool(2)(waits_at_evil, tasks[:-1])
+    next(outcomes)
+    children = multiprocessing.active_children()
+    assert len(children) == 2
+    outcomes.close()
+    for child in children:
+        child.join(60)
+    assert [child.exitcode for child in children] == [-signal.SIGKILL] * 2
