@@ -20,6 +20,9 @@ _SCALES: Final = {0: 1, 1: 2, 2: 4, 3: 8}
 ReadConstant = Callable[[int, int, bool], int | None]
 
 
+_AT_FIRST: Final = tuple(unknown_value(Unknown(Kind.REGISTER, number)) for number in range(16))
+
+
 class State:
     """Registers, the pushed values, what was stored, and bounds that comparisons gave."""
 
@@ -41,8 +44,8 @@ class State:
         self.bits, self.read = bits, read
         self.natural = bits >> 3
         self.mask = bits_mask(max(self.natural, 4))
-        self._count = 0
-        self.regs = [self.fresh() for _ in range(16)]
+        self._count = 16
+        self.regs = [*_AT_FIRST]
         self.stack: list[Value] = []
         self.slots: dict[Value, Value] = {}
         self.bounds: dict[Value, int] = {}

@@ -6,9 +6,12 @@ entry, entry + constant (tables relative to themselves or to the image), or entr
 jump limits the index; without one the table ends where an entry cannot be an address of code.
 """
 
+from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from patcher.binary.model import Binary
 from patcher.follow.evaluate import State
 from patcher.follow.knowledge import Knowledge
 from patcher.follow.model import JumpTable
@@ -17,6 +20,7 @@ from patcher.follow.space import MARKS, Lane, Space
 from patcher.follow.values import Kind, Unknown, Value, bits_mask
 
 MOST_ENTRIES: Final = 4096
+_NEAR: Final = 1 << 16
 UNBOUNDED: Final = 1024
 """The most entries of a table of which no comparison tells the size."""
 
@@ -63,7 +67,7 @@ def resolve(space: Space, knowledge: Knowledge, lane: Lane, at: int, value: Valu
     if slot is not None:
         return _cell(space, slot, rest, state)
     shape = _shape(space, knowledge, entry, rest, state)
-    return Targets() if shape is None else _read(space, lane, at, shape)
+    return Targets() if shape is None else _read(space, lane, at, shape, knowledge.jump_tables)
 
 
 def _constant(space: Space, lane: Lane, target: int) -> Targets:
@@ -184,10 +188,10 @@ def _byte_table_limit(space: Space, state: State, address: Value) -> int | None:
     return None
 
 
-def _read(space: Space, lane: Lane, at: int, shape: _Shape) -> Targets:
+def _read(space: Space, lane: Lane, at: int, shape: _Shape, known: Mapping[int, JumpTable]) -> Targets:
     """Read a table's entries, up to its count or to the first one that cannot be a target."""
     for base in (shape.base,) if lane.bits != 16 else linear_candidates(lane, shape.base & 0xFFFF):
-        found = _entries(space, lane, shape, base)
+        found = _entries(space, lane, shape, base, _around(space.binary, at), known)
         if found:
             end = base + shape.stride * (len(found) - 1) + shape.size
             return Targets(
@@ -196,7 +200,17 @@ def _read(space: Space, lane: Lane, at: int, shape: _Shape) -> Targets:
     return Targets()
 
 
-def _entries(space: Space, lane: Lane, shape: _Shape, base: int) -> list[int]:
+def _around(binary: Binary, at: int) -> tuple[int, int]:
+    """Where the targets of a jump may lie when its table's size is not known: in its function, or near."""
+    index = bisect_right(binary.functions, at, key=lambda function: function.start) - 1
+    if index >= 0 and at < binary.functions[index].end:
+        return binary.functions[index].start, binary.functions[index].end
+    return at - _NEAR, at + _NEAR
+
+
+def _entries(
+    space: Space, lane: Lane, shape: _Shape, base: int, around: tuple[int, int], others: Set[int]
+) -> list[int]:
     found: list[int] = []
     mask = bits_mask(8 if lane.bits == 64 else 4)
     nearest: int | None = None
@@ -206,12 +220,15 @@ def _entries(space: Space, lane: Lane, shape: _Shape, base: int) -> list[int]:
         entry = space.read(address, shape.size, shape.signed)
         if entry is None:
             break
-        if shape.count is None and (_is_code_there(lane, address) or address == nearest):
+        if shape.count is None and (
+            _is_code_there(lane, address) or address == nearest or (number and address in known)
+        ):
             break
         target = entry + shape.plus & mask
         if lane.bits == 16:
             target = next((a for a in linear_candidates(lane, target & 0xFFFF) if space.is_code(a)), target)
-        if not _may_be_target(space, lane, target):
+        outside = shape.count is None and lane.bits != 16 and not around[0] <= target < around[1]
+        if outside or not _may_be_target(space, lane, target):
             if shape.count is None or not found:
                 break
             continue
