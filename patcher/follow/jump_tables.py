@@ -209,7 +209,12 @@ def _around(binary: Binary, at: int) -> tuple[int, int]:
 
 
 def _entries(
-    space: Space, lane: Lane, shape: _Shape, base: int, around: tuple[int, int], others: Set[int]
+    space: Space,
+    lane: Lane,
+    shape: _Shape,
+    base: int,
+    around: tuple[int, int],
+    known: Mapping[int, JumpTable],
 ) -> list[int]:
     found: list[int] = []
     mask = bits_mask(8 if lane.bits == 64 else 4)

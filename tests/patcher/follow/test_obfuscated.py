@@ -12,8 +12,9 @@ JUNK = ".byte 0xe8, 0x9c"  # a call whose displacement swallows what is behind i
 @pytest.mark.parametrize(
     "jump",
     [
-        "jmp on", "pushl $on\nret", "movl $on, %eax\njmpl *%eax", "movl $on-0x1234, %ecx\naddl $0x1234, %ecx\njmpl *%ecx",
-        "pushl $on+0x77\nsubl $0x77, (%esp)\nret", "jz on\njnz on", "xorl %eax, %eax\njz on", "stc\njc on", "orl $1, %eax\njnz on",
+        "jmp on", "pushl $on\nret", "movl $on, %eax\njmpl *%eax",
+        "movl $on-0x1234, %ecx\naddl $0x1234, %ecx\njmpl *%ecx", "pushl $on+0x77\nsubl $0x77, (%esp)\nret",
+        "jz on\njnz on", "xorl %eax, %eax\njz on", "stc\njc on", "orl $1, %eax\njnz on",
         "movl $5, %ecx\ncmpl $4, %ecx\nja on", "call on", "jmpl *pointer",
     ],
 )  # fmt: skip
