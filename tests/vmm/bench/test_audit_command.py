@@ -67,7 +67,7 @@ def test_without_a_compiler_there_is_a_sentence(
 
 def test_speed_is_two_tables() -> None:
     speeds = (Speed("sweep", 2_000_000, 0.5, 1.0, 7), Speed("objdump -d", 2_000_000, 4.0, 8.0))
-    cost = Cost(3, 1, 2, 2_000_000, 7, elapsed=2.5, processor=4.0, peak=150_000_000)
+    cost = Cost(3, 1, 1, 2_000_000, 7, elapsed=2.5, processor=4.0, peak=150_000_000)
     lines = [" ".join(line.split()) for line in speed_text(speeds, cost).splitlines()]
     assert lines == [
         "2.0 MB of code",
@@ -76,8 +76,13 @@ def test_speed_is_two_tables() -> None:
         "objdump -d 0.50 4.0 8.0",
         "",
         "audited unreadable MB of code jobs seconds MB/s a core peak MB findings",
-        "3 1 2.0 2 2.5 0.50 150 7",
+        "3 1 2.0 1 2.5 0.50 150 7",
     ]
+
+
+def test_several_processes_are_timed_by_the_clock() -> None:
+    cost = Cost(3, 0, 2, 2_000_000, 7, elapsed=2.5, processor=None, peak=None)
+    assert cost.megabytes_per_second == pytest.approx(0.4)
 
 
 def test_elf_files_are_told_by_their_first_bytes(tmp_path: Path) -> None:

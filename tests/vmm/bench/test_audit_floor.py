@@ -32,12 +32,12 @@ FLOORS = {
     ("b", CONFIRMED): (0.99, 0.91),
     ("b", LIKELY): (0.94, 0.93),
     ("b", ALL_TIERS): (0.0, 0.999),
-    ("c", CONFIRMED): (0.98, 0.75),
-    ("c", LIKELY): (0.72, 0.85),
+    ("c", CONFIRMED): (0.98, 0.91),
+    ("c", LIKELY): (0.73, 0.93),
     ("c", ALL_TIERS): (0.0, 0.998),
-    ("d", CONFIRMED): (0.99, 0.95),
-    ("d", LIKELY): (0.97, 0.95),
-    ("d", ALL_TIERS): (0.0, 0.97),
+    ("d", CONFIRMED): (0.99, 0.74),
+    ("d", LIKELY): (0.98, 0.94),
+    ("d", ALL_TIERS): (0.0, 0.985),
 }
 
 

@@ -2,7 +2,7 @@
 """What a whole audit costs: time and memory of a process that does nothing else.
 
 The process is a child, so that neither the measuring one's memory nor what it has imported is counted. Peak memory is
-what getrusage says (ru_maxrss), of the largest one where several work.
+what getrusage says (ru_maxrss). Where several processes work, only the clock tells: they are no children of that one.
 """
 
 import json
@@ -25,7 +25,9 @@ _USUAL: Final = 20_000_000  # bytes of files that are taken when nobody names an
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """An audit of `files` by `jobs` processes: seconds by the clock and of processor time, peak bytes of one."""
+    """An audit of `files` by `jobs` processes: seconds by the clock, and for one process alone those of processor
+    time and peak memory in bytes.
+    """
 
     files: int
     unreadable: int
@@ -33,13 +35,14 @@ class Cost:
     code: int
     findings: int
     elapsed: float
-    processor: float
-    peak: int
+    processor: float | None
+    peak: int | None
 
     @property
     def megabytes_per_second(self) -> float:
-        """Of code, a core: 1,000,000 bytes to a second of processor time."""
-        return self.code / self.processor / 1e6 if self.processor else 0.0
+        """Of code, a core: 1,000,000 bytes to a second of processor time, else of the clock's time for each process."""
+        seconds = self.elapsed * self.jobs if self.processor is None else self.processor
+        return self.code / seconds / 1e6 if seconds else 0.0
 
 
 def measure_cost(paths: Sequence[Path], jobs: int = 1) -> Cost:
@@ -66,7 +69,7 @@ def _audited(paths: Sequence[str], jobs: int) -> Cost:
     began = time.monotonic()
     report = audit_many(tasks, AuditOptions(), pool(jobs) if jobs > 1 else in_order)
     elapsed = time.monotonic() - began
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    used = resource.getrusage(resource.RUSAGE_SELF)
     binaries = [binary for file in report.files for binary in file.binaries]
     return Cost(
         files=len(report.files),
@@ -75,8 +78,8 @@ def _audited(paths: Sequence[str], jobs: int) -> Cost:
         code=sum(binary.coverage.code for binary in binaries),
         findings=sum(len(binary.findings) for binary in binaries),
         elapsed=elapsed,
-        processor=sum(one.ru_utime + one.ru_stime for one in used),
-        peak=max(one.ru_maxrss for one in used) * _KIB,
+        processor=used.ru_utime + used.ru_stime if jobs == 1 else None,
+        peak=used.ru_maxrss * _KIB if jobs == 1 else None,
     )
 
 

@@ -140,7 +140,7 @@ def speed_text(speeds: Sequence[Speed], cost: Cost) -> str:
     ]
     audit = (
         f"{cost.files}", f"{cost.unreadable}", f"{cost.code / 1e6:.1f}", f"{cost.jobs}", f"{cost.elapsed:.1f}",
-        f"{cost.megabytes_per_second:.2f}", f"{cost.peak / 1e6:.0f}", f"{cost.findings}",
+        f"{cost.megabytes_per_second:.2f}", "" if cost.peak is None else f"{cost.peak / 1e6:.0f}", f"{cost.findings}",
     )  # fmt: skip
     return (
         f"{code:.1f} MB of code\n"
