@@ -195,6 +195,8 @@ class Explorer:
                 if not self._branch(lane, items, item, target, owner, now, start):
                     return None, now
             elif kind & CALL:
+                if self.knowledge.never and self.transfers.calls_what_never_returns(lane, offset):
+                    return None, now
                 if self.settled.used:
                     self.transfers.indirect_call(lane, item, owner, now)
                 return offset + length, now

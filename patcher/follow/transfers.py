@@ -121,6 +121,20 @@ class Transfers:
             self.x.work.append((target, lane.bits, Via.CALL, source, callee, now))
         return None
 
+    def calls_what_never_returns(self, lane: Lane, offset: int) -> bool:
+        """Is it a call through an import's slot whose function never returns?"""
+        code = lane.code
+        if code[offset] != 0xFF or lane.bits == 16:
+            return False
+        disp = int.from_bytes(code[offset + 2 : offset + 6], "little", signed=True)
+        if code[offset + 1] == 0x15:  # absolute, or relative to the next instruction in 64-bit code
+            slot = disp + (lane.base + offset + 6 if lane.bits == 64 else 0)
+        elif code[offset + 1] == 0x93 and self.knowledge.got is not None:
+            slot = disp + self.knowledge.got
+        else:
+            return False
+        return slot & (0xFFFFFFFF if lane.bits == 32 else 0xFFFFFFFFFFFFFFFF) in self.knowledge.never
+
     def indirect_call(self, lane: Lane, item: Item, owner: int, now: Processor) -> None:
         """A call through a register: followed when the few instructions before it tell where to."""
         offset = item[0]

@@ -48,6 +48,12 @@ def test_a_function_that_is_known_by_name_never_returns() -> None:
     assert "junk" not in follow_bytes(code, labels, never=(labels["abort"],)).reached()
 
 
+def test_an_import_that_never_returns_is_known_by_its_slot() -> None:
+    code, labels = program("start: calll *0x500000\njunk: .byte 0x9c, 0xc3")
+    assert "junk" in follow_bytes(code, labels).reached()
+    assert "junk" not in follow_bytes(code, labels, never=(0x500000,)).reached()
+
+
 def test_recursion_that_returns() -> None:
     found = followed("""
 start: call one
