@@ -5,7 +5,7 @@ A record says at which offsets of a page instructions start, how long they are, 
 for one content, one code size and one closing, whatever image, address or machine the page is in. A map is a file:
 
     8 bytes   MAGIC
-    16 bytes  digest of the instruction tables and the catalogue that the records were made with
+    16 bytes  digest of the decoder, the catalogue and the scan that the records were made with
     32 bytes  SHA-256 of everything that follows
     4 bytes   length of the list of sites, little-endian; then that list (JSON, see `Listed`)
     the rest  records, packed with zlib: key (16 bytes), number of sites (2), sites (2 each), lengths (4096)
@@ -20,15 +20,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import blake2b, sha256
+from pathlib import Path
 from typing import Final
 
-from patcher.catalogue import CATALOGUE
 from patcher.errors import PatcherError
 from patcher.patch import PatchState
 from patcher.scan import CROSSING, PAGE, SPECIAL, UNKNOWN, PageScan
-from patcher.tactic import Closing, closer
-from patcher.x86.decode import decode
-from patcher.x86.length_tables import tables
+from patcher.tactic import Closing
+from patcher.x86.decode import MAX_LENGTH, Truncated, decode
 
 MAGIC: Final = b"PVMAP\r\n\x01"
 MOST_PAGES: Final = 1 << 15
@@ -37,11 +36,14 @@ _HEAD: Final = struct.Struct("<8s16s32s")
 _LENGTH: Final = struct.Struct("<I")
 _RECORD: Final = struct.Struct("<16sH")
 _KEY: Final = 16
+_LENGTHS: Final = bytes((UNKNOWN, *range(1, MAX_LENGTH + 1), CROSSING))
+_PARTS: Final = ("x86/*.py*", "catalogue/*.py*", "scan.py*", "tactic.py*", "lethal.py*", "patch_map.py*")
+"""The code that decides what a record holds."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Listed:
-    """A site as a person would name it. `tactic` is "none" where nothing must be closed, `function` "" where unknown."""
+    """A site as a person would name it. `tactic` is "none" where nothing is closed, `function` "" where unknown."""
 
     program: str
     section: str
@@ -78,9 +80,12 @@ class PatchMap:
         record = self.pages.get(key_of(scan.original, scan.bits, closing))
         if record is None:
             return False
+        try:
+            rows = [scan.wanted(decode(scan.original, site, scan.bits)) for site in record.sites]
+        except Truncated:  # no scan finds such a site
+            return False
         scan.lengths[:] = record.lengths
-        for site in record.sites:
-            row = scan.wanted(decode(scan.original, site, scan.bits))
+        for site, row in zip(record.sites, rows, strict=True):
             if row is not None:
                 scan.close(site, row)
         return True
@@ -112,17 +117,13 @@ def key_of(content: bytes, bits: int, closing: Closing) -> bytes:
 
 
 @cache
-def tables_digest() -> bytes:
-    """A digest that changes when a scan could find something else in the same bytes."""
+def tables_digest(folder: Path = Path(__file__).parent) -> bytes:
+    """A digest that changes when a scan could find something else in the same bytes: of all code that takes part."""
     digest = blake2b(digest_size=16)
-    for bits in (16, 32):
-        table = tables(bits)
-        for part in (table.one_byte, table.two_byte, table.narrow, table.prefixes):
-            digest.update(part)
-    closers = [closer(closing) for closing in Closing]
-    for row in CATALOGUE:
-        tactics = [closes(row) for closes in closers]
-        digest.update(f"{row} {sorted(row.modes)} {row.effect} {tactics}\n".encode())
+    for part in _PARTS:
+        for file in sorted(folder.glob(part)):
+            digest.update(f"{file.relative_to(folder)} {file.stat().st_size}\n".encode())
+            digest.update(file.read_bytes())
     return digest.digest()
 
 
@@ -133,7 +134,7 @@ def decode_map(data: bytes, name: str) -> PatchMap:
         sites = _listed_from_json(listed, name) if listed else ()
         records = zlib.decompressobj().decompress(packed, MOST_PAGES * (_RECORD.size + 3 * PAGE))
         pages = dict(_unpack(records))
-    except (ValueError, zlib.error, struct.error):
+    except (ValueError, RecursionError, zlib.error, struct.error):
         raise PatcherError(f"{name} is damaged: its records cannot be unpacked.") from None
     return PatchMap(pages, sites)
 
@@ -194,5 +195,8 @@ def _unpack(records: bytes) -> Iterator[tuple[bytes, PageRecord]]:
         at += _RECORD.size
         sites = struct.unpack_from(f"<{count}H", records, at)
         at += 2 * count
-        yield key, PageRecord(sites, struct.unpack_from(f"{PAGE}s", records, at)[0])
+        lengths = struct.unpack_from(f"{PAGE}s", records, at)[0]
+        if lengths.translate(None, _LENGTHS) or max(sites, default=0) >= PAGE:
+            raise ValueError
+        yield key, PageRecord(sites, lengths)
         at += PAGE

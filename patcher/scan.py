@@ -87,6 +87,13 @@ class PageScan:
 
     def discover(self, start: int) -> bool:
         """Follow direct flow from `start` inside the page and close what it meets; was a patch written?"""
+        try:
+            return self._follow(start)
+        except BaseException:  # Ctrl-C: what has a length may not be closed yet
+            self.lengths[:] = bytes(PAGE)
+            raise
+
+    def _follow(self, start: int) -> bool:
         written, pending, lengths = False, [start], self.lengths
         while pending:
             offset = pending.pop()

@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Patch maps: a page laid from a map is the page that scanning makes, and a damaged map is none."""
 
+import struct
+import zlib
+from hashlib import sha256
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from patcher.errors import PatcherError
 from patcher.patch import Tactic
-from patcher.patch_map import Listed, PatchMap, decode_map, key_of
+from patcher.patch_map import MAGIC, Listed, PageRecord, PatchMap, decode_map, key_of, tables_digest
 from patcher.scan import PAGE, PageScan
 from patcher.tactic import Closing, closer
 
@@ -116,3 +121,67 @@ def test_a_map_of_another_catalogue_is_refused(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(PatcherError) as error:
         decode_map(file, "m")
     assert str(error.value) == "m was made with another catalogue, so it may miss sites; make it again."
+
+
+def file_of(listed: bytes, records: bytes) -> bytes:
+    """A file that was made on purpose, its digests right."""
+    body = struct.pack("<I", len(listed)) + listed + zlib.compress(records)
+    return MAGIC + tables_digest() + sha256(body).digest() + body
+
+
+def record(sites: tuple[int, ...], lengths: bytes) -> bytes:
+    return bytes(16) + struct.pack(f"<H{len(sites)}H", len(sites), *sites) + lengths
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        file_of(b"", record((PAGE,), bytes(PAGE))),
+        file_of(b"", record((), bytes([16]) * PAGE)),
+        file_of(b"", record((), bytes([254]) * PAGE)),
+        file_of(b"", record((1, 2), bytes(PAGE - 1))),
+        file_of(b"[" * 100_000, b""),
+    ],
+    ids=[
+        "a site past the page",
+        "an instruction too long",
+        "no length",
+        "too short",
+        "a list in a list in a list",
+    ],
+)
+def test_a_file_with_records_that_no_scan_makes_is_refused(file: bytes) -> None:
+    with pytest.raises(PatcherError, match=r"^m is damaged: its records cannot be unpacked\.$"):
+        decode_map(file, "m")
+
+
+def test_a_record_with_a_site_over_the_end_of_the_page_is_not_used() -> None:
+    scan = scan_of(b"\x0f".rjust(PAGE, b"\x90"))
+    known = PatchMap({key_of(scan.original, 32, Closing.ALL): PageRecord((PAGE - 1,), b"\1" * PAGE)})
+    assert not known.lay(scan, Closing.ALL)
+    assert not any(scan.lengths)
+
+
+@pytest.mark.parametrize("name", ["x86/decode.py", "catalogue/flags.py", "scan.py"])
+def test_a_changed_decoder_catalogue_or_scan_has_another_digest(name: str, tmp_path: Path) -> None:
+    file = tmp_path / name
+    file.parent.mkdir(exist_ok=True)
+    digests = set()
+    for text in ("one", "two"):
+        file.write_text(text)
+        tables_digest.cache_clear()
+        digests.add(tables_digest(tmp_path))
+    assert len(digests) == 2
+
+
+def test_a_scan_that_was_interrupted_leaves_nothing_half_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lengths are known before the sites behind them are closed."""
+
+    def interrupted(_scan: PageScan, _offset: int, _kind: int) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(PageScan, "_close_found", interrupted)
+    scan = scan_of(CODE)
+    with pytest.raises(KeyboardInterrupt):
+        scan.discover(0)
+    assert not PatchMap().learn(scan, Closing.ALL)
