@@ -8,25 +8,43 @@ processors use. Where the two disagree about a length the bytes are shown as ``.
 from functools import cache
 from typing import Any, Final
 
-import capstone
-
 from patcher.errors import PatcherError
 from patcher.x86.decode import Truncated, decode
 from patcher.x86.insn import Insn
 
 INTEL, ATT = "intel", "att"
 
-_MODES: Final = {16: capstone.CS_MODE_16, 32: capstone.CS_MODE_32, 64: capstone.CS_MODE_64}
-_SYNTAXES: Final = {INTEL: capstone.CS_OPT_SYNTAX_INTEL, ATT: capstone.CS_OPT_SYNTAX_ATT}
+PLAIN: Final = {
+    b"\xcc": "int3",
+    b"\xf4": "hlt",
+    b"\xfa": "cli",
+    b"\xfb": "sti",
+    b"\x0f\x01\xd0": "xgetbv",
+    b"\x0f\x01\xf9": "rdtscp",
+    b"\x0f\x05": "syscall",
+    b"\x0f\x0b": "ud2",
+    b"\x0f\x30": "wrmsr",
+    b"\x0f\x31": "rdtsc",
+    b"\x0f\x32": "rdmsr",
+    b"\x0f\x33": "rdpmc",
+    b"\x0f\x34": "sysenter",
+    b"\x0f\xa2": "cpuid",
+}
+"""What Capstone makes of these in every mode and syntax. Most user code holds no others, and loading it takes long."""
+
+_MODES: Final = {16: "CS_MODE_16", 32: "CS_MODE_32", 64: "CS_MODE_64"}
+_SYNTAXES: Final = {INTEL: "CS_OPT_SYNTAX_INTEL", ATT: "CS_OPT_SYNTAX_ATT"}
 _LOCK: Final = 0xF0
 
 
 @cache
 def _capstone(bits: int, syntax: str) -> Any:
+    import capstone
+
     if bits not in _MODES:
         raise PatcherError(f"Code is 16, 32 or 64 bits wide, not {bits}.")
-    decoder = capstone.Cs(capstone.CS_ARCH_X86, _MODES[bits])
-    decoder.syntax = _SYNTAXES[syntax]
+    decoder = capstone.Cs(capstone.CS_ARCH_X86, getattr(capstone, _MODES[bits]))
+    decoder.syntax = getattr(capstone, _SYNTAXES[syntax])
     return decoder
 
 
@@ -38,7 +56,10 @@ def _one(decoder: Any, raw: bytes, address: int) -> str | None:
     return None
 
 
-def _text(decoder: Any, raw: bytes, insn: Insn | None, address: int) -> str:
+def _text(bits: int, syntax: str, raw: bytes, insn: Insn | None, address: int) -> str:
+    if raw in PLAIN:
+        return PLAIN[raw]
+    decoder = _capstone(bits, syntax)
     text = _one(decoder, raw, address)
     if text is None and insn is not None and insn.lock:  # Capstone rejects a lock on what cannot be locked
         bare = bytes(b for b in raw[: insn.prefixes] if b != _LOCK) + raw[insn.prefixes :]
@@ -53,7 +74,6 @@ def instructions(code: bytes, address: int, bits: int, syntax: str = INTEL) -> l
     What is no instruction is one byte at a time; an instruction that the end cuts off is one item of all that
     is left.
     """
-    decoder = _capstone(bits, syntax)
     found = []
     offset = 0
     while offset < len(code):
@@ -62,7 +82,7 @@ def instructions(code: bytes, address: int, bits: int, syntax: str = INTEL) -> l
             raw = insn.raw if insn is not None else code[offset : offset + 1]
         except Truncated:
             insn, raw = None, code[offset:]
-        found.append((address + offset, raw, _text(decoder, raw, insn, address + offset)))
+        found.append((address + offset, raw, _text(bits, syntax, raw, insn, address + offset)))
         offset += len(raw)
     return found
 

@@ -12,6 +12,7 @@ import pkgutil
 from functools import cache
 
 from patcher.archive.model import Archive, Member
+from patcher.binary import ALONE
 from patcher.errors import PatcherError
 
 __all__ = ["Archive", "Member", "archives", "detect"]
@@ -33,4 +34,6 @@ def archives() -> tuple[Archive, ...]:
 
 def detect(data: bytes) -> Archive | None:
     """The kind of a file's contents, None when it holds no files."""
+    if data[:4] in ALONE:
+        return None  # and no kind need be loaded
     return next((archive for archive in archives() if archive.matches(data)), None)

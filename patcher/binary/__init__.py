@@ -10,6 +10,7 @@ text is a sentence with the file's name in it.
 import importlib
 import pkgutil
 from functools import cache
+from typing import Final
 
 from patcher.binary.model import (
     Binary,
@@ -29,14 +30,17 @@ __all__ = [
     "detect", "read", "readers",
 ]  # fmt: skip
 
+ALONE: Final = {b"\x7fELF": "elf"}
+"""First four bytes that one format alone has, and its module: such a file loads no other reader."""
+
 
 @cache
 def readers() -> tuple[Reader, ...]:
     """Every format of this package, in the order in which they are asked."""
     found: dict[str, Reader] = {}
     for info in pkgutil.iter_modules(__path__):
-        reader = getattr(importlib.import_module(f"{__name__}.{info.name}"), "READER", None)
-        if not isinstance(reader, Reader):
+        reader = _reader(info.name)
+        if reader is None:
             continue
         if reader.name in found:
             raise PatcherError(f"Two modules of {__name__} claim the format {reader.name}.")
@@ -44,8 +48,16 @@ def readers() -> tuple[Reader, ...]:
     return tuple(sorted(found.values(), key=lambda reader: reader.rank))
 
 
+def _reader(module: str) -> Reader | None:
+    found = getattr(importlib.import_module(f"{__name__}.{module}"), "READER", None)
+    return found if isinstance(found, Reader) else None
+
+
 def detect(data: bytes) -> Reader | None:
     """The format of a file's contents, None when no reader knows it."""
+    alone = ALONE.get(data[:4])
+    if alone is not None:
+        return _reader(alone)
     return next((reader for reader in readers() if reader.matches(data)), None)
 
 

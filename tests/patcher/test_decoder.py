@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Code as text: lengths are the processor's, and nothing is left out."""
 
+import capstone
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patcher.decoder import ATT, disassemble, instructions, lengths
+from patcher.decoder import ATT, PLAIN, disassemble, instructions, lengths
 from patcher.errors import PatcherError
 
 
@@ -56,3 +57,11 @@ def test_lengths_stop_where_capstone_does() -> None:
 def test_an_unknown_width() -> None:
     with pytest.raises(PatcherError, match=r"^Code is 16, 32 or 64 bits wide, not 8\.$"):
         disassemble(b"\x90", 0, 8)
+
+
+@pytest.mark.parametrize("bits", [16, 32, 64])
+@pytest.mark.parametrize("raw", PLAIN, ids=bytes.hex)
+def test_plain_text_is_what_capstone_says(raw: bytes, bits: int) -> None:
+    """It stands in for it, so that most audits of programs need not load it."""
+    said = list(capstone.Cs(capstone.CS_ARCH_X86, {16: 2, 32: 4, 64: 8}[bits]).disasm_lite(raw, 0))
+    assert [(len(raw), PLAIN[raw])] == [(length, f"{word} {rest}".rstrip()) for _, length, word, rest in said]

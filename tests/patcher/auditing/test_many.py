@@ -161,5 +161,23 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert said.stdout == "[]\n"
 
 
+def test_an_elf_file_loads_no_other_format_and_no_archive(tmp_path: Path) -> None:
+    """The first result comes sooner for it."""
+    (tmp_path / "a.elf").write_bytes(bytes(Elf((Part(bytes.fromhex("0f a2 f4"), flags=5),))))
+    program = (
+        "import sys\n"
+        "from patcher import audit\n"
+        "report = audit('a.elf')\n"
+        "print([finding.text for finding in report.files[0].binaries[0].findings])\n"
+        "others = 'capstone', 'patcher.binary.pe', 'patcher.archive.zip_file'\n"
+        "print([name for name in others if name in sys.modules])\n"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60, cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(patcher.__file__).parents[1])},
+    )  # fmt: skip
+    assert said.stdout == "['cpuid', 'hlt']\n[]\n"
+
+
 def test_an_outcome_without_code_is_counted() -> None:
     assert many.report_of([Outcome("b", skipped=2), Outcome("a", skipped=1)]).skipped == 3
