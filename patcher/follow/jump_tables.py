@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from patcher.binary.model import Binary
-from patcher.follow.evaluate import State
 from patcher.follow.knowledge import Knowledge
 from patcher.follow.model import JumpTable
 from patcher.follow.modes import linear_candidates
 from patcher.follow.space import MARKS, Lane, Space
+from patcher.follow.state import State
 from patcher.follow.values import Kind, Unknown, Value, bits_mask
 
 MOST_ENTRIES: Final = 4096

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from patcher.binary.model import Privilege
-from patcher.follow.evaluate import EAX, State
 from patcher.follow.space import Lane, Space
+from patcher.follow.state import EAX, State
 from patcher.x86.decode import Flow, Truncated, decode, flow
 from patcher.x86.insn import Insn
 

@@ -3,7 +3,7 @@
 
 from typing import Final
 
-from patcher.follow.evaluate import EAX, State
+from patcher.follow.state import EAX, State
 from patcher.x86.insn import Insn
 
 _LINUX_32: Final = frozenset((1, 252, 119, 173))  # exit, exit_group, sigreturn, rt_sigreturn

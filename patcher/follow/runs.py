@@ -6,7 +6,7 @@ The same tables and kinds as `patcher.x86.walk.straight_line`, which goes on beh
 
 from patcher.follow.space import Lane
 from patcher.x86.decode import MAX_LENGTH
-from patcher.x86.walk import END, Item, _second, entry_at
+from patcher.x86.walk import END, Item, entry_at, second
 from patcher.x86.walk import STOP as _STOP
 
 _CALL_OR_STOP = 8 | _STOP
@@ -24,7 +24,7 @@ def walk_run(lane: Lane, offset: int) -> list[Item]:
         if offset > safe:
             entry = entry_at(code, offset, lane.bits)
         else:
-            entry = first[code[offset] | code[offset + 1] << 8] or _second(code, offset, table)
+            entry = first[code[offset] | code[offset + 1] << 8] or second(code, offset, table)
         length = entry & 15
         if entry < 16:
             lengths[offset] = entry

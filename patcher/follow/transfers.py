@@ -11,12 +11,14 @@ from patcher.catalogue import classify
 from patcher.follow import modes, never, returns
 from patcher.follow.conditions import Settled, settle_branch
 from patcher.follow.edges import Via, key_of
-from patcher.follow.evaluate import State, Step, evaluate, stack_slot
+from patcher.follow.evaluate import Step, evaluate
 from patcher.follow.jump_tables import Targets, resolve
 from patcher.follow.model import ProblemKind
 from patcher.follow.modes import Processor, instruction
+from patcher.follow.operands import stack_slot
 from patcher.follow.paths import path_to
 from patcher.follow.space import Lane
+from patcher.follow.state import State
 from patcher.follow.values import Value
 from patcher.x86.insn import Insn
 from patcher.x86.walk import Item

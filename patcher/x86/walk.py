@@ -24,7 +24,7 @@ from patcher.x86.length_tables import (
 
 __all__ = [
     "BRANCH", "CALL", "END", "ORDINARY", "SENSITIVE", "STOP", "TRUNCATED", "UNDECODABLE",
-    "Item", "entry_at", "straight_line",
+    "Item", "entry_at", "second", "straight_line",
 ]  # fmt: skip
 
 UNDECODABLE: Final = 16
@@ -59,7 +59,7 @@ def straight_line(
         if offset > safe:
             entry = entry_at(code, offset, bits)
         else:
-            entry = first[code[offset] | code[offset + 1] << 8] or _second(code, offset, table)
+            entry = first[code[offset] | code[offset + 1] << 8] or second(code, offset, table)
         if entry < 16:
             lengths[offset] = entry
             offset += entry
@@ -74,7 +74,7 @@ def straight_line(
     return found
 
 
-def _second(code: bytes, offset: int, table: Tables) -> int:
+def second(code: bytes, offset: int, table: Tables) -> int:
     """The entry of an instruction that two bytes do not decide: a prefix, 0F, or a SIB byte."""
     byte = code[offset]
     if byte == 0x0F:
