@@ -110,15 +110,15 @@ def files(path: str | os.PathLike[str]) -> Iterator[tuple[Path, bool]]:
 
 def walk_file(path: Path, named: bool, limits: Limits) -> Iterator[Found | Unreadable]:
     """One of `files`: itself, or what it holds."""
-    shown = show(os.fsencode(path).decode("utf-8", "surrogateescape"))
+    shown = shown_path(path)
     try:
         if path.is_dir() and (path / MARKER).is_file():
             members = image_members(*_in_folder(path, limits.member), shown, limits.member)
             yield from _guarded(shown, _members(members, shown, 1, _Spent(limits)))
             return
-        data = _contents(path, shown, limits.member)
+        data = contents(path, shown, limits.member)
     except (OSError, PatcherError) as error:
-        yield Unreadable(shown, _reason(shown, error))
+        yield Unreadable(shown, reason(shown, error))
         return
     yield from walk_bytes(data, shown, named, limits)
 
@@ -130,12 +130,19 @@ def walk_bytes(
     yield from _guarded(name, _descend(data, name, named, 0, _Spent(limits or Limits())))
 
 
+def shown_path(path: Path) -> str:
+    """A path on disk as a report shows it."""
+    return show(os.fsencode(path).decode("utf-8", "surrogateescape"))
+
+
 def show(name: str) -> str:
-    """A name without what would disturb a terminal or a report."""
+    """A name without what would disturb a terminal or a report; bytes that are no UTF-8 are \\xFF."""
     return name if name.isprintable() else "".join(c if c.isprintable() else _escape(c) for c in name)
 
 
 def _escape(character: str) -> str:
+    if 0xDC80 <= ord(character) <= 0xDCFF:
+        return f"\\x{ord(character) - 0xDC00:02x}"
     return character.encode("unicode_escape").decode("ascii")
 
 
@@ -172,7 +179,7 @@ def _members(
         yield Unreadable(name, str(error))
 
 
-def _contents(path: Path, shown: str, limit: int) -> bytes:
+def contents(path: Path, shown: str, limit: int) -> bytes:
     """A regular file's bytes. Opening does not wait for whoever writes to a pipe."""
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     with os.fdopen(handle, "rb") as stream:
@@ -189,14 +196,15 @@ def _in_folder(folder: Path, limit: int) -> tuple[Callable[[str], bytes], Callab
 
     def blob(path: str) -> bytes:
         try:
-            return _contents(folder / path, path, limit)
+            return contents(folder / path, path, limit)
         except OSError as error:
-            raise PatcherError(_reason(path, error)) from error
+            raise PatcherError(reason(path, error)) from error
 
     return blob, lambda path: (folder / path).is_file()
 
 
-def _reason(shown: str, error: OSError | PatcherError) -> str:
+def reason(shown: str, error: OSError | PatcherError) -> str:
+    """Why a file cannot be read, in a sentence."""
     if isinstance(error, PatcherError):
         return str(error)
     return f"{shown} cannot be read: {(error.strerror or type(error).__name__).lower()}."

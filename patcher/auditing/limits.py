@@ -15,11 +15,16 @@ from typing import Final
 from patcher.errors import PatcherError
 
 GRACE: Final = 1.5  # a file may take so much longer than its soft limit, and a second
+AGAIN: Final = 1.0  # rings once more after so many seconds: C code that calls back loses exceptions
 _PAGE: Final = 4096
 
 
 class OutOfTime(PatcherError):
     """The audit of a file took too long."""
+
+
+class _Ring(BaseException):
+    """The time is over. No `Exception`: readers take those for damage in a file, and go on."""
 
 
 @contextlib.contextmanager
@@ -42,12 +47,17 @@ def _time(name: str, seconds: float | None) -> Iterator[None]:
         return
 
     def ring(_number: int, _frame: FrameType | None) -> None:
-        raise OutOfTime(f"{name} takes more than {seconds:g} seconds.")
+        raise _Ring
 
     before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds * GRACE + 1)
     try:
-        yield
+        signal.setitimer(signal.ITIMER_REAL, seconds * GRACE + 1, AGAIN)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    except _Ring:
+        raise OutOfTime(f"{name} takes more than {seconds:g} seconds.") from None
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from patcher.archive.walk import Found, Limits, walk_file
+from patcher.archive.walk import Found, Limits, contents, reason, shown_path, walk_file
 from patcher.auditing.auditor import audit_bytes
 from patcher.auditing.limits import within
 from patcher.auditing.model import FileReport, Unreadable
@@ -52,29 +52,28 @@ def audit_task(task: Task, options: AuditOptions) -> Outcome:
 
 def _found(task: Task, options: AuditOptions) -> Iterator[Found | Unreadable]:
     """The files that a task's file holds; what goes wrong on the way ends the walk with a sentence."""
-    if options.raw is not None:
-        yield from _as_it_is(task)
-        return
     limits = Limits() if options.max_memory is None else Limits(member=options.max_memory)
-    steps = walk_file(Path(task.path), task.named, limits)
+    path = Path(task.path)
+    shown = shown_path(path)
+    steps = walk_file(path, task.named, limits) if options.raw is None else _as_it_is(path, shown, limits)
     while True:
         try:
-            with _limits(task.path, options):
+            with _limits(shown, options):
                 found = next(steps, None)
         except Exception as error:
-            yield Unreadable(task.path, _reason(error))
+            yield Unreadable(shown, _reason(error))
             return
         if found is None:
             return
         yield found
 
 
-def _as_it_is(task: Task) -> Iterator[Found | Unreadable]:
+def _as_it_is(path: Path, shown: str, limits: Limits) -> Iterator[Found | Unreadable]:
     """Raw bytes are no archive, whatever they look like."""
     try:
-        yield Found(task.path, Path(task.path).read_bytes(), True)
-    except OSError as error:
-        yield Unreadable(task.path, _reason(error))
+        yield Found(shown, contents(path, shown, limits.member), True)
+    except (OSError, PatcherError) as error:
+        yield Unreadable(shown, reason(shown, error))
 
 
 def _audited(found: Found, options: AuditOptions) -> FileReport | Unreadable | None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 TIERS = ("confirmed", "likely", "possible", "overlapping", "all")
 AROUND = 3
+YEAR = 366 * 86400
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,17 @@ def address(text: str) -> int:
         raise click.BadParameter(f"{text!r} is not an address: write 0x7c00 or 31744") from None
     if not 0 <= value < 1 << 64:
         raise click.BadParameter(f"{text} does not fit in 64 bits")
+    return value
+
+
+def seconds(text: str) -> float:
+    """`--max-seconds`: more than none, at most a year."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not a number of seconds") from None
+    if not 0 < value <= YEAR:
+        raise click.BadParameter(f"{text!r} is not between 0 and {YEAR} seconds")
     return value
 
 
@@ -90,7 +102,7 @@ _OPTIONS = (
     click.option("--baseline", metavar="FILE", help="An earlier JSON report: report only what is new."),
     click.option("--config", metavar="FILE",
                  help="What to ignore.  [the nearest .patchvisor.toml here or above]"),
-    click.option("--max-seconds", type=click.FloatRange(min=0, min_open=True), default=120, show_default=True,
+    click.option("--max-seconds", type=seconds, default="120", show_default=True,
                  metavar="N", help="For each file."),
     click.option("--max-memory", type=memory_size, default="2048", show_default=True, metavar="SIZE",
                  help="For each file, in MiB or with K, M, G."),

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 PATIENCE: Final = 0.5
+WIDTH: Final = 60
 
 
 class AuditProgress:
@@ -64,6 +65,7 @@ class AuditProgress:
         if self._bar is not None:
             from rich.markup import escape
 
-            self._bar.update(
-                self._bar.task_ids[0], completed=self._done, description=escape(self._last[-60:])
-            )
+            from patcher.archive.walk import show
+
+            last = escape(show(self._last)[-WIDTH:])
+            self._bar.update(self._bar.task_ids[0], completed=self._done, description=last)

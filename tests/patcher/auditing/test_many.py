@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Many files, the API, and the limits for each: one bad file stops nothing."""
 
+import contextlib
 import os
 import subprocess
 import sys
 import tarfile
 import time
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from executables import Elf, Part
 
 import patcher
+from patcher import audit
 from patcher.auditing import many, task
 from patcher.auditing.limits import within
 from patcher.auditing.many import Outcome, Task, audit_many, audit_task, tasks_of
@@ -130,6 +133,39 @@ def test_the_soft_limit_of_time_is_a_reason(folder: Path) -> None:
 def test_what_is_stuck_is_ended() -> None:
     with pytest.raises(PatcherError, match=r"^x takes more than 1e-06 seconds\.$"), within("x", 1e-6, None):
         time.sleep(60)
+
+
+def test_the_end_of_time_is_no_damage_that_a_reader_may_pass_over() -> None:
+    """Readers note a damaged table and go on; what is stuck must end there nonetheless."""
+
+    def stuck() -> NoReturn:
+        while True:
+            with contextlib.suppress(Exception):
+                time.sleep(60)
+
+    with pytest.raises(PatcherError, match=r"^x takes more than 0\.01 seconds\.$"), within("x", 0.01, None):
+        stuck()
+
+
+@pytest.mark.parametrize("name", ["esc\x1b[31m", "line\nfeed", os.fsdecode(b"no\xffutf8")])
+def test_raw_bytes_are_named_without_what_disturbs_a_terminal(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(PUSHF)
+    (file,) = audit(tmp_path, options=AuditOptions(raw=Raw(32))).files
+    assert file.path.isprintable()
+    assert file.path.endswith(("/esc\\x1b[31m", "/line\\nfeed", "/no\\xffutf8"))
+
+
+@pytest.mark.parametrize("name", ["pipe", "endless", "holes"])
+def test_raw_bytes_come_from_regular_files_of_some_size(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "endless").symlink_to("/dev/zero")
+    with open(tmp_path / "holes", "wb") as file:
+        file.truncate(1 << 33)
+    (lost,) = audit(tmp_path / name, options=AuditOptions(raw=Raw(32), max_memory=1 << 20)).unreadable
+    said = (
+        "has 8589934592 bytes, more than the limit of 1048576." if name == "holes" else "is no regular file."
+    )
+    assert lost.reason == f"{tmp_path / name} {said}"
 
 
 def test_what_needs_too_much_memory_is_ended() -> None:

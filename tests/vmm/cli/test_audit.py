@@ -66,7 +66,8 @@ def test_statuses(patchvisor, image: str, words: tuple[str, ...], status: int) -
         (("tool", "--baseline", "none.json"), "--baseline none.json: No such file or directory"),
         (("tool", "--config", "none.toml"), "none.toml: No such file or directory"),
         (("tool", "-o", "no/such/folder"), "-o no/such/folder: No such file or directory"),
-        (("tool", "--max-seconds", "0"), "is not in the range x>0"),
+        (("tool", "--max-seconds", "0"), "is not between 0 and"),
+        (("tool", "--max-seconds", "nan"), "is not between 0 and"),
     ],
 )
 def test_a_wrong_command_line(patchvisor, image: str, words: tuple[str, ...], sentence: str) -> None:
