@@ -103,7 +103,9 @@ class CodePages:
         self._uncovered: list[tuple[CodePage, Patch]] = []
         self.known: PatchMap | None = None  # what earlier runs found; grows with what this one finds
         self.made = self.checked = self.vetoed = self.dropped = 0
-        self.laid = self.learned = 0  # pages that `known` knew, and records that it got
+        self.laid = self.learned = (
+            0  # pages of which all was known when they were made, and records that `known` got
+        )
         self.weight = 0  # patches of all pages
         self.watched: dict[int, list[CodePage]] = {}  # guest-physical page -> its code pages
         memory.watched, memory.on_write = self.watched, self.drop
@@ -119,7 +121,7 @@ class CodePages:
         shown[:] = original
         closes = _CLOSERS[view.closing] if view.closing else _nothing
         page = CodePage(ppn, view, frame, shown, PageScan(original, shown, view.bits, closes))
-        old = self.retired.pop((ppn, view), None)
+        old, anew = self.retired.pop((ppn, view), None), range(0)
         if old is not None:
             # a site that had a stub counts anew: else it would trap for ever, past the counts at which it is promoted
             stubs = {at for at, patch in old.scan.patches.items() if patch.tactic is Tactic.STUB}
@@ -131,9 +133,13 @@ class CodePages:
         self.pages[ppn, view] = page
         self.watched.setdefault(ppn, []).append(page)
         self.made += 1
-        if old is None and self.known and view.closing and self.known.lay(page.scan, view.closing):
-            self.laid += 1
+        self.laid += self._laid(page) if old is None else not anew
         return page
+
+    def _laid(self, page: CodePage) -> bool:
+        """Lay a new page with what a map knows of it, if any does."""
+        closing = page.view.closing
+        return self.known is not None and closing is not None and self.known.lay(page.scan, closing)
 
     def take_frame(self) -> tuple[int, memoryview]:
         """A frame that no translation knows, and its bytes. Raises OutOfFrames."""

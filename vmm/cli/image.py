@@ -11,6 +11,10 @@ from patcher.errors import PatcherError
 from vmm.cli.verdict import NoImage
 
 
+LARGEST = 1 << 30
+"""The most bytes that an image may have unpacked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Image:
     """Something to boot: a file's path, or the bytes of a guest of ours with the memory it wants (MiB)."""
@@ -41,6 +45,13 @@ def readable_file(word: str) -> Path:
     if not os.access(path, os.R_OK):
         raise NoImage(f"{word}: permission denied")
     return path
+
+
+def image_contents(word: str) -> bytes:
+    """The bytes of the file that is named, unpacked as a launch would; raises NoImage and BootError."""
+    from vmm.boot.files import unpacked
+
+    return unpacked(readable_file(word).read_bytes(), word, LARGEST)
 
 
 @contextmanager

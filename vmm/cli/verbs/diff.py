@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vmm.cli.image import readable_file, unreadable_is_no_image
+from vmm.cli.image import image_contents, unreadable_is_no_image
 
 if TYPE_CHECKING:
     from patcher.map_diff import MapDiff
@@ -37,7 +37,7 @@ def command(before: str, after: str, as_json: bool) -> int:
 def _sites(path: str) -> "tuple[Listed, ...]":
     from patcher.patch_map import MAGIC, decode_map
 
-    data = readable_file(path).read_bytes()
+    data = image_contents(path)
     if data.startswith(MAGIC):
         return decode_map(data, path).sites
     from patcher.auditing.options import AuditOptions

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vmm.cli.image import readable_file, unreadable_is_no_image
+from vmm.cli.image import image_contents, unreadable_is_no_image
 
 if TYPE_CHECKING:
     from patcher.patch_map import PatchMap
@@ -30,7 +30,7 @@ def command(image: str, output: str, cpl: str) -> int:
 
     options = AuditOptions(cpl=None if cpl == "auto" else int(cpl), purposes=False)
     with unreadable_is_no_image():
-        found = map_of(readable_file(image).read_bytes(), image, options)
+        found = map_of(image_contents(image), image, options)
     _write(Path(output), found.encode())
     click.echo(_summary(found, image, output))
     return 0
@@ -47,7 +47,7 @@ def _write(file: Path, content: bytes) -> None:
 
 def _summary(found: "PatchMap", image: str, output: str) -> str:
     tactics = Counter(site.tactic for site in found.sites)
-    shown = ", ".join(f"{count} {tactic}" for tactic, count in sorted(tactics.items())) or "none"
-    return (
-        f"{image}: {len(found.sites)} sites to close ({shown}); {len(found.pages)} page records in {output}"
-    )
+    left = tactics.pop("none", 0)
+    shown = ", ".join(f"{count} by {tactic}" for tactic, count in sorted(tactics.items())) or "none"
+    closed = f"{sum(tactics.values())} sites to close ({shown}), {left} that need no patch"
+    return f"{image}: {closed}; {len(found.pages)} page records in {output}"
