@@ -15,6 +15,7 @@ from patcher.follow.likelihood import is_text, plausibility, score
 from patcher.follow.modes import START, Processor, starts_protected_mode
 from patcher.follow.padding import padding_before
 from patcher.follow.space import Lane
+from patcher.follow.trial import attempt
 
 NAMED: Final = -1.0
 """How much the mean instruction at a named place must look like code, in bits."""
@@ -46,7 +47,7 @@ def _try_named(x: Explorer, address: int, bits: int) -> bool:
     ):
         lane = x.space.lane(address, 16)
         edge = (address, 16, Via.POINTER, 0, key_of(address, 16), Processor(page=address))
-        return lane is not None and not lane.lengths[address - lane.base] and x.attempt(edge)
+        return lane is not None and not lane.lengths[address - lane.base] and attempt(x, edge)
     return try_at(x, address, bits, None)
 
 
@@ -73,7 +74,7 @@ def try_at(x: Explorer, address: int, bits: int, least: float | None) -> bool:
     if is_text(lane, offset) or not _looks_like_code(lane, offset, least):
         return False
     owner = key_of(address, bits)
-    return x.attempt((address, bits, Via.POINTER, 0, owner, START))
+    return attempt(x, (address, bits, Via.POINTER, 0, owner, START))
 
 
 def _looks_like_code(lane: Lane, offset: int, least: float | None) -> bool:

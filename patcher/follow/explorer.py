@@ -2,15 +2,15 @@
 """Following: from the entries along every edge, one run of instructions after the other."""
 
 from time import monotonic
-from typing import Final
 
 from patcher.binary.model import Binary, Entry, Origin
-from patcher.follow import overlaps
 from patcher.follow.blame import blame, is_bad, take_back
+from patcher.follow.calls import Calls
 from patcher.follow.conditions import Settled
+from patcher.follow.doubtful import visit_carefully
 from patcher.follow.edges import WEAK, Edge, Via, key_of
+from patcher.follow.hindsight import Hindsight
 from patcher.follow.knowledge import Knowledge
-from patcher.follow.likelihood import is_text, plausibility
 from patcher.follow.model import Budget, ProblemKind
 from patcher.follow.modes import START, Processor
 from patcher.follow.returning import Returning
@@ -19,12 +19,8 @@ from patcher.follow.settled import SettledBranches
 from patcher.follow.space import MARKS, Lane, Space
 from patcher.follow.targets import relative_target
 from patcher.follow.transfers import Transfers
-from patcher.follow.trial import PROVED, Trial
+from patcher.follow.trial import Trial, stands
 from patcher.x86.walk import BRANCH, CALL, END, SENSITIVE, STOP, Item
-
-_INT3: Final = 0xCC
-LEAST: Final = -4.0
-"""How little what is behind a breakpoint may look like code."""
 
 
 class Explorer:
@@ -41,7 +37,8 @@ class Explorer:
         self.trial: Trial | None = None
         self.returning = Returning(space, self.work)
         self.settled = SettledBranches(knowledge.size)
-        self.transfers = Transfers(self)
+        self.hindsight = Hindsight(space, self.parents)
+        self.calls, self.transfers = Calls(self), Transfers(self)
         self.instructions = 0
         self.deadline = None if budget.seconds is None else monotonic() + budget.seconds
         self.spent = self.dirty = False
@@ -62,38 +59,11 @@ class Explorer:
                 self._visit(self.work.pop())
             if self.trial is not None:
                 return
-            self.work.extend(
-                edge for edge in self.settled.open_again() if self._is_followed(edge[3], edge[1])
-            )
+            self.work.extend(edge for edge in self.settled.open_again() if self.is_followed(edge[3], edge[1]))
             if not self.work:
                 if not self.later:
                     return
-                self._visit_carefully(self.later.pop())
-
-    def attempt(self, edge: Edge) -> bool:
-        """Follow an edge on trial: what it leads to stays, or nothing of it does (then False)."""
-        trial = self.trial = Trial(len(self.later), len(self.sites))
-        self.returning.trial = trial
-        self.explore([edge])
-        if self.trial is not None:
-            self._end_trial(trial)
-        if not trial.failed:
-            self.explore([])
-        return not trial.failed
-
-    def _end_trial(self, trial: Trial) -> None:
-        """Keep what was followed on trial, or forget it."""
-        trial.failed = trial.failed or self.spent or trial.overlaps()
-        self.trial = None
-        if not trial.failed:
-            self.returning.accept(trial)
-            return
-        self.work.clear()
-        del self.later[trial.later :], self.sites[trial.sites :]
-        trial.undo()
-        for key in trial.keys:
-            self.parents.pop(key, None)
-        self.returning.forget(trial)
+                visit_carefully(self, self.later.pop())
 
     def _over_budget(self) -> bool:
         limit = self.budget.instructions
@@ -115,7 +85,7 @@ class Explorer:
             elif via not in WEAK and source:
                 blame(self, source, bits, address)
         elif length:
-            self._join(owner, address, bits)
+            self.join(owner, address, bits)
         else:
             key = key_of(address, bits)
             self.parents[key] = source << 3 | via
@@ -124,28 +94,7 @@ class Explorer:
                 self.trial.keys.append(key)
             self._follow(lane, address - lane.base, owner, now)
 
-    def _visit_carefully(self, edge: Edge) -> None:
-        """Follow an edge that is doubtful: only when its first run looks like code and disturbs nothing."""
-        address, bits, _, source, owner, _ = edge
-        lane = self.space.lane(address, bits)
-        if lane is None or not self._is_followed(source, bits):
-            return
-        offset = address - lane.base
-        if lane.lengths[offset]:
-            if lane.lengths[offset] < MARKS:
-                self._join(owner, address, bits)
-            return
-        least = LEAST if lane.code[offset - 1] == _INT3 else 0.0
-        if lane.covers(offset) is not None or is_text(lane, offset) or plausibility(lane, offset, 8) < least:
-            return
-        items = walk_run(lane, offset)
-        end = items[-1][0] + items[-1][1]
-        doubtful = is_bad(self, lane, items) or overlaps.within(lane, offset, end)
-        undo(lane, offset, end)
-        if not doubtful:
-            self.work.append(edge)
-
-    def _is_followed(self, address: int, bits: int) -> bool:
+    def is_followed(self, address: int, bits: int) -> bool:
         """Is there a followed instruction at this address?"""
         lane = self.space.lane(address, bits)
         return lane is not None and 0 < lane.lengths[address - lane.base] < MARKS
@@ -157,25 +106,11 @@ class Explorer:
             items = walk_run(lane, following)
             count = (items[-1][0] - following >> 2) + 1
             self.instructions += count
-            if self.trial is not None and not self._stands(self.trial, lane, following, items, count):
+            if self.trial is not None and not stands(self, self.trial, lane, following, items, count):
                 return
             if is_bad(self, lane, items):
                 items = take_back(self, lane, following, items)
             following, now = self._take(lane, items, owner, now, offset)
-
-    def _stands(self, trial: Trial, lane: Lane, start: int, items: list[Item], count: int) -> bool:
-        """Does a trial go on after this run? When it went on long enough it is none any more."""
-        trial.runs.append((lane, start, items[-1][0] + items[-1][1]))
-        trial.size += count
-        if is_bad(self, lane, items):
-            trial.failed = True
-            return False
-        if trial.size > PROVED:
-            if trial.overlaps():
-                trial.failed = True
-                return False
-            self._end_trial(trial)
-        return True
 
     def _take(
         self, lane: Lane, items: list[Item], owner: int, now: Processor, start: int
@@ -191,18 +126,18 @@ class Explorer:
             if kind & BRANCH:
                 target = relative_target(lane, offset, length)
                 if kind & CALL:
-                    return self.transfers.call(lane, item, target, owner, now), now
+                    return self.calls.call(lane, item, target, owner, now), now
                 if not self._branch(lane, items, item, target, owner, now, start):
                     return None, now
             elif kind & CALL:
-                if self.knowledge.never and self.transfers.calls_what_never_returns(lane, offset):
+                if self.knowledge.never and self.calls.calls_what_never_returns(lane, offset):
                     return None, now
                 if self.settled.used:
-                    self.transfers.indirect_call(lane, item, owner, now)
+                    self.calls.indirect_call(lane, item, owner, now)
                 return offset + length, now
             elif kind & END:
                 if offset < lane.size and lane.lengths[offset] < MARKS:
-                    self._join(owner, lane.base + offset, lane.bits)
+                    self.join(owner, lane.base + offset, lane.bits)
             elif kind & STOP:
                 self.transfers.stop(lane, item, owner, now)
         return None, now
@@ -214,7 +149,7 @@ class Explorer:
         offset, source = item[0], lane.base + item[0]
         via = Via.JUMP if item[2] & STOP else Via.TAKEN
         if via is Via.TAKEN:
-            settled = self.settled.outcome(self.transfers, lane, item, target)
+            settled = self.settled.outcome(self.hindsight, lane, item, target)
             if settled is not None:
                 taken = (target, lane.bits, Via.TAKEN, source, owner, now)
                 if settled.taken:
@@ -240,7 +175,7 @@ class Explorer:
         if behind < lane.size:
             self.settled.add(settled, (lane.base + behind, bits, Via.EVENT, source, owner, now))
 
-    def _join(self, owner: int, address: int, bits: int) -> None:
+    def join(self, owner: int, address: int, bits: int) -> None:
         """A path comes to what is followed already."""
         self.settled.joined(address)
         self.returning.join(owner, address, bits)

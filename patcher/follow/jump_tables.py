@@ -6,52 +6,12 @@ entry, entry + constant (tables relative to themselves or to the image), or entr
 jump limits the index; without one the table ends where an entry cannot be an address of code.
 """
 
-from bisect import bisect_right
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
-
-from patcher.binary.model import Binary
 from patcher.follow.knowledge import Knowledge
-from patcher.follow.model import JumpTable
 from patcher.follow.modes import linear_candidates
-from patcher.follow.space import MARKS, Lane, Space
+from patcher.follow.space import Lane, Space
 from patcher.follow.state import State
+from patcher.follow.table_entries import Shape, Targets, read_table
 from patcher.follow.values import Kind, Unknown, Value, bits_mask
-
-MOST_ENTRIES: Final = 4096
-_NEAR: Final = 1 << 16
-UNBOUNDED: Final = 1024
-"""The most entries of a table of which no comparison tells the size."""
-
-
-@dataclass(frozen=True, slots=True)
-class Targets:
-    """Where a jump goes: `leaves` when it is known to leave the binary (through an import's slot, for one)."""
-
-    addresses: tuple[int, ...] = ()
-    table: JumpTable | None = None
-    leaves: bool = False
-    bounded: bool = False
-    """A comparison told the table's size, or there is no table to be measured."""
-
-    def better(self, other: "Targets") -> bool:
-        """Does it tell more than what a shorter path told?"""
-        return (self.bounded, self.table is not None, bool(self.addresses), self.leaves) > (
-            other.bounded, other.table is not None, bool(other.addresses), other.leaves,
-        )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class _Shape:
-    """A table as the jump uses it: entry i is at `base + stride * i`, its target `plus` more than the entry."""
-
-    base: int
-    stride: int
-    size: int
-    signed: bool
-    plus: int
-    count: int | None
 
 
 def resolve(space: Space, knowledge: Knowledge, lane: Lane, at: int, value: Value, state: State) -> Targets:
@@ -67,7 +27,7 @@ def resolve(space: Space, knowledge: Knowledge, lane: Lane, at: int, value: Valu
     if slot is not None:
         return _cell(space, slot, rest, state)
     shape = _shape(space, knowledge, entry, rest, state)
-    return Targets() if shape is None else _read(space, lane, at, shape, knowledge.jump_tables)
+    return Targets() if shape is None else read_table(space, lane, at, shape, knowledge.jump_tables)
 
 
 def _constant(space: Space, lane: Lane, target: int) -> Targets:
@@ -116,7 +76,7 @@ def _imported(space: Space, knowledge: Knowledge, entry: Unknown) -> int | None:
     return slot if entry.size == 4 and space.section_index(slot) >= 0 and not space.is_code(slot) else None
 
 
-def _shape(space: Space, knowledge: Knowledge, entry: Unknown, rest: Value, state: State) -> _Shape | None:
+def _shape(space: Space, knowledge: Knowledge, entry: Unknown, rest: Value, state: State) -> Shape | None:
     assert entry.of is not None
     base, plus = entry.of, rest.const
     shared = [term for term in rest.terms if term in base.terms]
@@ -138,7 +98,7 @@ def _shape(space: Space, knowledge: Knowledge, entry: Unknown, rest: Value, stat
 
 def _bounded(
     space: Space, state: State, base: Value, index: Unknown, stride: int, entry: Unknown, plus: int
-) -> _Shape:
+) -> Shape:
     """Apply what comparisons and masks tell of the index."""
     start, count = base.const, None
     mask = bits_mask(state.natural if state.bits != 16 else 2)
@@ -151,7 +111,7 @@ def _bounded(
         stride = entry.size
     if count is None:
         count = _own_limit(space, state, index)
-    return _Shape(start, stride, entry.size, entry.signed, plus, count)
+    return Shape(start, stride, entry.size, entry.signed, plus, count)
 
 
 def _is_about(value: Value, index: Unknown) -> bool:
@@ -186,71 +146,3 @@ def _byte_table_limit(space: Space, state: State, address: Value) -> int | None:
             found = [space.read(start + i, 1) for i in range(limit)]
             return max((byte for byte in found if byte is not None), default=-1) + 1 or None
     return None
-
-
-def _read(space: Space, lane: Lane, at: int, shape: _Shape, known: Mapping[int, JumpTable]) -> Targets:
-    """Read a table's entries, up to its count or to the first one that cannot be a target."""
-    for base in (shape.base,) if lane.bits != 16 else linear_candidates(lane, shape.base & 0xFFFF):
-        found = _entries(space, lane, shape, base, _around(space.binary, at), known)
-        if found:
-            end = base + shape.stride * (len(found) - 1) + shape.size
-            return Targets(
-                tuple(dict.fromkeys(found)), JumpTable(base, end, at), bounded=shape.count is not None
-            )
-    return Targets()
-
-
-def _around(binary: Binary, at: int) -> tuple[int, int]:
-    """Where the targets of a jump may lie when its table's size is not known: in its function, or near."""
-    index = bisect_right(binary.functions, at, key=lambda function: function.start) - 1
-    if index >= 0 and at < binary.functions[index].end:
-        return binary.functions[index].start, binary.functions[index].end
-    return at - _NEAR, at + _NEAR
-
-
-def _entries(
-    space: Space,
-    lane: Lane,
-    shape: _Shape,
-    base: int,
-    around: tuple[int, int],
-    known: Mapping[int, JumpTable],
-) -> list[int]:
-    found: list[int] = []
-    mask = bits_mask(8 if lane.bits == 64 else 4)
-    nearest: int | None = None
-    most = min(shape.count or UNBOUNDED, MOST_ENTRIES)
-    for number in range(most):
-        address = base + shape.stride * number
-        entry = space.read(address, shape.size, shape.signed)
-        if entry is None:
-            break
-        if shape.count is None and (
-            _is_code_there(lane, address) or address == nearest or (number and address in known)
-        ):
-            break
-        target = entry + shape.plus & mask
-        if lane.bits == 16:
-            target = next((a for a in linear_candidates(lane, target & 0xFFFF) if space.is_code(a)), target)
-        outside = shape.count is None and lane.bits != 16 and not around[0] <= target < around[1]
-        if outside or not _may_be_target(space, lane, target):
-            if shape.count is None or not found:
-                break
-            continue
-        found.append(target)
-        if target > address and (nearest is None or target < nearest):
-            nearest = target
-    return found
-
-
-def _is_code_there(lane: Lane, address: int) -> bool:
-    """Is followed code at this address? Then a table without known size ends there."""
-    offset = address - lane.base
-    return 0 <= offset < lane.size and 0 < lane.lengths[offset] < MARKS
-
-
-def _may_be_target(space: Space, lane: Lane, target: int) -> bool:
-    if lane.base <= target < lane.end:
-        offset = target - lane.base
-        return lane.lengths[offset] < MARKS and (bool(lane.lengths[offset]) or lane.covers(offset) is None)
-    return space.is_code(target)

@@ -129,6 +129,13 @@ def linear_candidates(lane: Lane, offset: int, page: int | None = None) -> tuple
     return offset, lane.base + offset, (lane.base & ~0xFFFF) + offset
 
 
+def near(space: Space, lane: Lane, offset: int) -> int:
+    """The address of an offset in the segment of a lane's code."""
+    if lane.bits != 16:
+        return offset
+    return next((a for a in linear_candidates(lane, offset & 0xFFFF) if space.is_code(a)), offset)
+
+
 def _table(now: Processor, state: State, insn: Insn, space: Space, lane: Lane, at: int) -> int | None:
     """The base that lgdt loads, when its operand lies in the file and holds an address in the file."""
     operand = state.address(insn, at).known

@@ -3,8 +3,8 @@
 
 from patcher.follow.conditions import Settled, is_suspect
 from patcher.follow.edges import Edge
+from patcher.follow.hindsight import Hindsight
 from patcher.follow.space import Lane
-from patcher.follow.transfers import Transfers
 from patcher.x86.walk import Item
 
 SMALL = 2_000_000
@@ -37,7 +37,7 @@ class SettledBranches:
             for address in settled.window:
                 self._windows.setdefault(address, []).append(other_side)
 
-    def outcome(self, transfers: Transfers, lane: Lane, item: Item, target: int) -> Settled | None:
+    def outcome(self, hindsight: Hindsight, lane: Lane, item: Item, target: int) -> Settled | None:
         """What settles a conditional branch; None for nearly all."""
         if not self.used:
             return None
@@ -46,7 +46,7 @@ class SettledBranches:
         if before == (offset, lane.code[offset] ^ 1, target) and length == 2:
             return Settled(True, frozenset((lane.base + offset,)))  # a branch and its opposite
         behind_settled = self._settled_end == lane.base + offset
-        found = transfers.outcome(lane, offset) if behind_settled or is_suspect(lane, offset) else None
+        found = hindsight.outcome(lane, offset) if behind_settled or is_suspect(lane, offset) else None
         if found is not None:
             self._settled_end = lane.base + offset + length
         return found

@@ -1,12 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What is followed on trial: taken back as a whole when its beginning leads to what is no code."""
 
-from typing import Final
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
 
 from patcher.follow import overlaps
+from patcher.follow.blame import is_bad
 from patcher.follow.edges import Edge
 from patcher.follow.runs import undo
 from patcher.follow.space import Lane
+from patcher.x86.walk import Item
+
+if TYPE_CHECKING:
+    from patcher.follow.explorer import Explorer
 
 PROVED: Final = 512
 """After so many instructions without fault it is code, whatever comes."""
@@ -33,3 +40,45 @@ class Trial:
         """Take its instructions back."""
         for lane, start, end in self.runs:
             undo(lane, start, end)
+
+
+def attempt(x: Explorer, edge: Edge) -> bool:
+    """Follow an edge on trial: what it leads to stays, or nothing of it does (then False)."""
+    trial = x.trial = Trial(len(x.later), len(x.sites))
+    x.returning.trial = trial
+    x.explore([edge])
+    if x.trial is not None:
+        end_trial(x, trial)
+    if not trial.failed:
+        x.explore([])
+    return not trial.failed
+
+
+def end_trial(x: Explorer, trial: Trial) -> None:
+    """Keep what was followed on trial, or forget it."""
+    trial.failed = trial.failed or x.spent or trial.overlaps()
+    x.trial = None
+    if not trial.failed:
+        x.returning.accept(trial)
+        return
+    x.work.clear()
+    del x.later[trial.later :], x.sites[trial.sites :]
+    trial.undo()
+    for key in trial.keys:
+        x.parents.pop(key, None)
+    x.returning.forget(trial)
+
+
+def stands(x: Explorer, trial: Trial, lane: Lane, start: int, items: list[Item], count: int) -> bool:
+    """Does a trial go on after this run? When it went on long enough it is none any more."""
+    trial.runs.append((lane, start, items[-1][0] + items[-1][1]))
+    trial.size += count
+    if is_bad(x, lane, items):
+        trial.failed = True
+        return False
+    if trial.size > PROVED:
+        if trial.overlaps():
+            trial.failed = True
+            return False
+        end_trial(x, trial)
+    return True

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Calls: the callee is followed, and what is behind the call as soon as the callee returns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from patcher.binary.model import Origin
+from patcher.follow import returns
+from patcher.follow.edges import Edge, Via, key_of
+from patcher.follow.modes import Processor, instruction
+from patcher.follow.space import Lane
+from patcher.x86.walk import Item
+
+if TYPE_CHECKING:
+    from patcher.follow.explorer import Explorer
+
+
+class Calls:
+    """The calls of one round of following."""
+
+    def __init__(self, explorer: Explorer) -> None:
+        self.x = explorer
+        self.space, self.knowledge = explorer.space, explorer.knowledge
+        self._shifts: dict[int, int | None] = {}
+
+    def call(self, lane: Lane, item: Item, target: int, owner: int, now: Processor) -> int | None:
+        """A direct call; returns the offset at which to go on at once, if any."""
+        offset, length, _ = item
+        behind, source = offset + length, lane.base + offset
+        if target == lane.base + behind:
+            return behind
+        if target in self.knowledge.never:
+            return None
+        if not self.space.is_code(target):
+            if not self.knowledge.has_field(source, source + length):
+                self.x.leave((target, lane.bits, Via.CALL, source, owner, now))
+            return behind
+        shift = self._shift(target, lane.bits)
+        if shift is None:
+            self.x.work.append((target, lane.bits, Via.JUMP, source, owner, now))
+            return None
+        back = (lane.base + behind + shift, lane.bits, Via.RETURN, source, owner, now)
+        if not shift and key_of(target, lane.bits) in self.x.returning.known:
+            return behind
+        self._into(target, back)
+        return None
+
+    def _into(self, target: int, back: Edge) -> None:
+        """Follow a callee, and the edge back from it when it is seen to return."""
+        _, bits, _, source, owner, now = back
+        callee = key_of(target, bits)
+        known = callee in self.x.returning.owners
+        if callee in self.x.returning.known:
+            self.x.work.append(back)
+        else:
+            self.x.returning.wait(callee, back)
+        if not known:
+            self.begin(target, bits, source, owner, now)
+
+    def begin(self, target: int, bits: int, source: int, owner: int, now: Processor) -> None:
+        """Follow a callee, which is a function of its own."""
+        callee = key_of(target, bits)
+        self.x.origins.setdefault(callee, self.x.origins.get(owner, Origin.RELOCATION))
+        self.x.work.append((target, bits, Via.CALL, source, callee, now))
+
+    def calls_what_never_returns(self, lane: Lane, offset: int) -> bool:
+        """Is it a call through an import's slot whose function never returns?"""
+        code = lane.code
+        if code[offset] != 0xFF or lane.bits == 16:
+            return False
+        disp = int.from_bytes(code[offset + 2 : offset + 6], "little", signed=True)
+        if code[offset + 1] == 0x15:  # absolute, or relative to the next instruction in 64-bit code
+            slot = disp + (lane.base + offset + 6 if lane.bits == 64 else 0)
+        elif code[offset + 1] == 0x93 and self.knowledge.got is not None:
+            slot = disp + self.knowledge.got
+        else:
+            return False
+        return slot & (0xFFFFFFFF if lane.bits == 32 else 0xFFFFFFFFFFFFFFFF) in self.knowledge.never
+
+    def indirect_call(self, lane: Lane, item: Item, owner: int, now: Processor) -> None:
+        """A call through a register: followed when the few instructions before it tell where to."""
+        offset = item[0]
+        insn = instruction(lane, offset)
+        if insn is None or insn.is_memory or insn.opmap or insn.opcode != 0xFF or insn.reg != 2:
+            return
+        state, _ = self.x.hindsight.state(lane, offset, 6)
+        target = state.register(insn.rm | (insn.rex & 1) << 3, state.natural).known
+        if target is None or not self.space.is_code(target):
+            return
+        if key_of(target, lane.bits) not in self.x.parents:
+            self.begin(target, lane.bits, lane.base + offset, owner, now)
+
+    def _shift(self, target: int, bits: int) -> int | None:
+        key = key_of(target, bits)
+        if key not in self._shifts:
+            lane = self.space.lane(target, bits)
+            self._shifts[key] = 0 if lane is None else returns.return_shift(lane, target - lane.base)
+        return self._shifts[key]

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Steps that are doubtful, as to what is behind a breakpoint or an exit: made last, and only into clean code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from patcher.follow import overlaps
+from patcher.follow.blame import is_bad
+from patcher.follow.edges import Edge
+from patcher.follow.likelihood import is_text, plausibility
+from patcher.follow.runs import undo, walk_run
+from patcher.follow.space import MARKS
+
+if TYPE_CHECKING:
+    from patcher.follow.explorer import Explorer
+
+_INT3: Final = 0xCC
+LEAST: Final = -4.0
+"""How little what is behind a breakpoint may look like code."""
+
+
+def visit_carefully(x: Explorer, edge: Edge) -> None:
+    """Follow an edge that is doubtful: only when its first run looks like code and disturbs nothing."""
+    address, bits, _, source, owner, _ = edge
+    lane = x.space.lane(address, bits)
+    if lane is None or not x.is_followed(source, bits):
+        return
+    offset = address - lane.base
+    if lane.lengths[offset]:
+        if lane.lengths[offset] < MARKS:
+            x.join(owner, address, bits)
+        return
+    least = LEAST if lane.code[offset - 1] == _INT3 else 0.0
+    if lane.covers(offset) is not None or is_text(lane, offset) or plausibility(lane, offset, 8) < least:
+        return
+    items = walk_run(lane, offset)
+    end = items[-1][0] + items[-1][1]
+    doubtful = is_bad(x, lane, items) or overlaps.within(lane, offset, end)
+    undo(lane, offset, end)
+    if not doubtful:
+        x.work.append(edge)

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Looking back from an instruction: what registers, stack and flags hold before it, as far as its path tells."""
+
+from patcher.follow.conditions import Settled, settle_branch
+from patcher.follow.evaluate import Step, evaluate
+from patcher.follow.modes import instruction
+from patcher.follow.paths import Parents, path_to
+from patcher.follow.space import Lane, Space
+from patcher.follow.state import State
+
+
+class Hindsight:
+    """What the followed paths of one round tell."""
+
+    def __init__(self, space: Space, parents: Parents) -> None:
+        self._space, self._parents = space, parents
+
+    def state(self, lane: Lane, offset: int, limit: int) -> tuple[State, list[Step]]:
+        """What is known before the instruction at an offset, and the path that tells."""
+        path = path_to(self._space, self._parents, lane.base + offset, lane.bits, limit)
+        return evaluate(path, lane.bits, self._constant), path
+
+    def outcome(self, lane: Lane, offset: int) -> Settled | None:
+        """Is the conditional branch at an offset taken, as far as the few instructions before it tell?"""
+        branch = instruction(lane, offset)
+        path = path_to(self._space, self._parents, lane.base + offset, lane.bits, 6)
+        if branch is None:
+            return None
+        return settle_branch(path, branch, lane.base + offset, lane.bits, self._constant)
+
+    def _constant(self, address: int, size: int, signed: bool) -> int | None:
+        if not self._space.is_constant(address):
+            return None
+        return self._space.read(address, size, signed)

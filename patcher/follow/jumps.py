@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Near returns and indirect jumps: to a constant, through a table, or to where nothing tells."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from patcher.follow import modes
+from patcher.follow.edges import Via
+from patcher.follow.jump_tables import resolve
+from patcher.follow.model import ProblemKind
+from patcher.follow.modes import Processor
+from patcher.follow.space import Lane
+from patcher.follow.table_entries import Targets
+from patcher.x86.insn import Insn
+
+if TYPE_CHECKING:
+    from patcher.follow.explorer import Explorer
+
+_PATHS: Final = (8, 20, 64)
+"""How far to look back for what an indirect jump uses. A longer path knows more, but may know an index too well."""
+_STACK_WRITERS: Final = frozenset(
+    (0x68, 0x6A, 0xFF, 0xC7, 0x89, 0x87, 0x81, 0x83, 0x01, 0x29, 0x31, *range(0x50, 0x58))
+)
+
+
+class Jumps:
+    """The returns and indirect jumps of one round of following."""
+
+    def __init__(self, explorer: Explorer) -> None:
+        self.x = explorer
+        self.space, self.knowledge = explorer.space, explorer.knowledge
+        self._returns_used = False
+        """Was a return seen that is a jump? Then others may be, behind it."""
+
+    def near_return(self, lane: Lane, offset: int, owner: int, now: Processor) -> None:
+        """ret; a jump when the path itself pushed where it goes."""
+        before = lane.before(offset)
+        writes = before is not None and self._writes_stack(lane, before)
+        if writes or self._returns_used:
+            state, path = self.x.hindsight.state(lane, offset, 24)
+            used = writes or any(insn.opmap == 0 and insn.opcode == 0xC3 for _, insn, _ in path)
+            target = state.stack[-1].known if used and state.stack else None
+            if target is not None and self.space.is_code(modes.near(self.space, lane, target)):
+                self._returns_used = True
+                self._go(lane, modes.near(self.space, lane, target), Via.JUMP, offset, owner, now)
+                return
+        self.x.returning.returns(owner)
+
+    def _writes_stack(self, lane: Lane, before: int) -> bool:
+        code = lane.code
+        first = code[before]
+        if lane.bits == 64 and first & 0xF0 == 0x40:
+            first = code[before + 1]
+        return first in _STACK_WRITERS
+
+    def indirect(self, lane: Lane, offset: int, insn: Insn, owner: int, now: Processor) -> None:
+        """A near jmp through a register or memory: a constant, a jump table, or unresolved."""
+        best = Targets()
+        for limit in _PATHS:
+            found = self._targets(lane, offset, insn, limit)
+            if found.better(best):
+                best = found
+            if best.bounded:
+                break
+        self._follow_targets(lane, offset, best, owner, now)
+
+    def _targets(self, lane: Lane, offset: int, insn: Insn, limit: int) -> Targets:
+        """What a path of so many instructions tells of the target of an indirect jump."""
+        at, state = lane.base + offset, self.x.hindsight.state(lane, offset, limit)[0]
+        size = insn.operand_size >> 3 if lane.bits != 64 else 8
+        if insn.is_memory:
+            value = state.load(state.address(insn, at), size)
+        else:
+            value = state.register(insn.rm | (insn.rex & 1) << 3, size)
+        return resolve(self.space, self.knowledge, lane, at, value, state)
+
+    def _follow_targets(self, lane: Lane, offset: int, targets: Targets, owner: int, now: Processor) -> None:
+        if not targets.addresses:
+            self.x.returning.returns(owner)
+            if not targets.leaves and self.x.trial is None:
+                self.knowledge.problem(
+                    lane.base + offset,
+                    lane.bits,
+                    ProblemKind.UNRESOLVED_JUMP,
+                    "where it jumps to is not known",
+                )
+            return
+        via = Via.JUMP if len(targets.addresses) == 1 and targets.table is None else Via.TABLE
+        if targets.table is not None:
+            self.knowledge.jump_tables[targets.table.address] = targets.table
+        for address in reversed(targets.addresses):
+            self._go(lane, address, via, offset, owner, now)
+        table = targets.table
+        if table is not None and self.space.is_code(table.address):
+            self.x.dirty |= self.space.add_data(table.address, table.end)
+
+    def _go(self, lane: Lane, target: int, via: Via, offset: int, owner: int, now: Processor) -> None:
+        self.x.work.append((target, lane.bits, via, lane.base + offset, owner, now))

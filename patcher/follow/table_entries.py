@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The entries of a jump table, once it is known how the jump uses them: as many as are targets of code."""
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from patcher.binary.model import Binary
+from patcher.follow.model import JumpTable
+from patcher.follow.modes import linear_candidates, near
+from patcher.follow.space import MARKS, Lane, Space
+from patcher.follow.values import bits_mask
+
+MOST_ENTRIES: Final = 4096
+_NEAR: Final = 1 << 16
+UNBOUNDED: Final = 1024
+"""The most entries of a table of which no comparison tells the size."""
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """Where a jump goes: `leaves` when it is known to leave the binary (through an import's slot, for one)."""
+
+    addresses: tuple[int, ...] = ()
+    table: JumpTable | None = None
+    leaves: bool = False
+    bounded: bool = False
+    """A comparison told the table's size, or there is no table to be measured."""
+
+    def better(self, other: "Targets") -> bool:
+        """Does it tell more than what a shorter path told?"""
+        return (self.bounded, self.table is not None, bool(self.addresses), self.leaves) > (
+            other.bounded, other.table is not None, bool(other.addresses), other.leaves,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A table as the jump uses it: entry i is at `base + stride * i`, its target `plus` more than the entry."""
+
+    base: int
+    stride: int
+    size: int
+    signed: bool
+    plus: int
+    count: int | None
+
+
+def read_table(space: Space, lane: Lane, at: int, shape: Shape, known: Mapping[int, JumpTable]) -> Targets:
+    """Read a table's entries, up to its count or to the first one that cannot be a target."""
+    for base in (shape.base,) if lane.bits != 16 else linear_candidates(lane, shape.base & 0xFFFF):
+        found = _entries(space, lane, shape, base, _around(space.binary, at), known)
+        if found:
+            end = base + shape.stride * (len(found) - 1) + shape.size
+            return Targets(
+                tuple(dict.fromkeys(found)), JumpTable(base, end, at), bounded=shape.count is not None
+            )
+    return Targets()
+
+
+def _around(binary: Binary, at: int) -> tuple[int, int]:
+    """Where the targets of a jump may lie when its table's size is not known: in its function, or near."""
+    index = bisect_right(binary.functions, at, key=lambda function: function.start) - 1
+    if index >= 0 and at < binary.functions[index].end:
+        return binary.functions[index].start, binary.functions[index].end
+    return at - _NEAR, at + _NEAR
+
+
+def _entries(
+    space: Space,
+    lane: Lane,
+    shape: Shape,
+    base: int,
+    around: tuple[int, int],
+    known: Mapping[int, JumpTable],
+) -> list[int]:
+    found: list[int] = []
+    mask = bits_mask(8 if lane.bits == 64 else 4)
+    nearest: int | None = None
+    most = min(shape.count or UNBOUNDED, MOST_ENTRIES)
+    for number in range(most):
+        address = base + shape.stride * number
+        entry = space.read(address, shape.size, shape.signed)
+        if entry is None:
+            break
+        if shape.count is None and (
+            _is_code_there(lane, address) or address == nearest or (number and address in known)
+        ):
+            break
+        target = entry + shape.plus & mask
+        target = near(space, lane, target)
+        outside = shape.count is None and lane.bits != 16 and not around[0] <= target < around[1]
+        if outside or not _may_be_target(space, lane, target):
+            if shape.count is None or not found:
+                break
+            continue
+        found.append(target)
+        if target > address and (nearest is None or target < nearest):
+            nearest = target
+    return found
+
+
+def _is_code_there(lane: Lane, address: int) -> bool:
+    """Is followed code at this address? Then a table without known size ends there."""
+    offset = address - lane.base
+    return 0 <= offset < lane.size and 0 < lane.lengths[offset] < MARKS
+
+
+def _may_be_target(space: Space, lane: Lane, target: int) -> bool:
+    if lane.base <= target < lane.end:
+        offset = target - lane.base
+        return lane.lengths[offset] < MARKS and (bool(lane.lengths[offset]) or lane.covers(offset) is None)
+    return space.is_code(target)
