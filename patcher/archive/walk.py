@@ -131,8 +131,8 @@ def walk_bytes(
 
 
 def shown_path(path: Path) -> str:
-    """A path on disk as a report shows it."""
-    return show(os.fsencode(path).decode("utf-8", "surrogateescape"))
+    """A path on disk as a report shows it. A "!" in it is "\\x21": it parts archives from members."""
+    return show(os.fsencode(path).decode("utf-8", "surrogateescape")).replace("!", r"\x21")
 
 
 def show(name: str) -> str:

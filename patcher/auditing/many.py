@@ -8,8 +8,9 @@ the other in this process; a pool or a cluster maps the same function over the s
 import os
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from pathlib import Path
 
-from patcher.archive.walk import files
+from patcher.archive.walk import files, shown_path
 from patcher.auditing.model import AuditReport
 from patcher.auditing.options import AuditOptions
 from patcher.auditing.task import Outcome, Task, audit_task
@@ -52,7 +53,7 @@ def audit_many(
 
 def report_of(outcomes: Iterable[Outcome]) -> AuditReport:
     """One report of what became of all tasks, in whatever order they ended."""
-    ordered = sorted(outcomes, key=lambda outcome: outcome.path)
+    ordered = sorted(outcomes, key=lambda outcome: shown_path(Path(outcome.path)))
     return AuditReport(
         files=tuple(file for outcome in ordered for file in outcome.files),
         unreadable=tuple(one for outcome in ordered for one in outcome.unreadable),

@@ -8,7 +8,7 @@ file. A last line that was cut off is left out; a file that changed since is aud
 import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -62,7 +62,7 @@ class Journal:
     def _take(self, line: bytes, where: str) -> None:
         try:
             document = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise PatcherError(f"{where} is damaged; delete the journal and begin again.") from None
         found = from_json(Line, document, where)
         self.done[found.outcome.path] = found
@@ -104,7 +104,9 @@ def resuming(journal: Journal, runner: Runner) -> Runner:
 
 def _digest(options: AuditOptions) -> str:
     """What outcomes depend on besides the files."""
-    return sha256(f"{options!r} {tables_digest().hex()}".encode()).hexdigest()[:32]
+    tiers = sorted(tier.value for tier in options.tiers)  # a set's own order is another in each process
+    said = f"{replace(options, tiers=frozenset())!r} {tiers} {tables_digest().hex()}"
+    return sha256(said.encode()).hexdigest()[:32]
 
 
 def _line(outcome: Outcome) -> Line | None:

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The reports of shards as one: the same as that of a run over everything."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 
 from patcher.auditing.many import Outcome, report_of
-from patcher.auditing.model import AuditReport
+from patcher.auditing.model import AuditReport, FileReport, Unreadable
 from patcher.errors import PatcherError
 
 
@@ -29,13 +30,9 @@ def merge(reports: Iterable[AuditReport]) -> AuditReport:
 
 def _outcomes(report: AuditReport) -> Iterable[Outcome]:
     """What each path's outcome was; members of an archive belong to the file on disk."""
-    found: dict[str, Outcome] = {}
+    found: dict[str, tuple[list[FileReport], list[Unreadable]]] = defaultdict(lambda: ([], []))
     for file in report.files:
-        path = file.path.partition("!")[0]
-        known = found.get(path, Outcome(path))
-        found[path] = Outcome(path, (*known.files, file), known.unreadable)
+        found[file.path.partition("!")[0]][0].append(file)
     for one in report.unreadable:
-        path = one.path.partition("!")[0]
-        known = found.get(path, Outcome(path))
-        found[path] = Outcome(path, known.files, (*known.unreadable, one))
-    return found.values()
+        found[one.path.partition("!")[0]][1].append(one)
+    return [Outcome(path, tuple(files), tuple(lost)) for path, (files, lost) in found.items()]

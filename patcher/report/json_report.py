@@ -58,16 +58,18 @@ def read_report(text: str, name: str) -> AuditReport:
     """What `render` wrote. `name` is the text's name in sentences. Raises `PatcherError` when it is something else."""
     try:
         document = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise PatcherError(f"{name} is no JSON report of an audit: {error}.") from None
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise PatcherError(f"{name} is no JSON report of an audit: its schema is not {SCHEMA}.")
     if document.get("version") != VERSION:
         raise PatcherError(
-            f"{name} is an audit of version {document.get('version')}, and {VERSION} is read here."
+            f"{name} is an audit of version {document.get('version')!r}, and {VERSION} is read here."
         )
     if document.keys() != {"schema", "version", "skipped", "files", "unreadable"}:
-        raise PatcherError(f"{name} is no whole report of an audit: its keys are {', '.join(document)}.")
+        raise PatcherError(
+            f"{name} is no whole report of an audit: its keys are {', '.join(map(repr, document))}."
+        )
     files = from_json(tuple[FileReport, ...], document["files"], f"{name}: files")
     lost = from_json(tuple[Unreadable, ...], document["unreadable"], f"{name}: unreadable")
     return AuditReport(files, lost, from_json(int, document["skipped"], f"{name}: skipped"))

@@ -53,8 +53,8 @@ def _row(file: FileReport, binary: BinaryReport) -> tuple[str, ...]:
     holes = sum(finding.needs_patch for finding in sure)
     traps = sum(finding.matters and finding.kind is Kind.PRIVILEGED for finding in sure)
     return (
-        place_of(file, binary), f"{binary.format}, {binary.mode} bit", str(binary.ring), _size(binary.coverage.code),
-        _seen(binary), str(holes), str(traps), _verdict(binary.verdict),
+        place_of(file, binary), f"{printable(binary.format)}, {binary.mode} bit", str(binary.ring),
+        _size(binary.coverage.code), _seen(binary), str(holes), str(traps), _verdict(binary.verdict),
     )  # fmt: skip
 
 
@@ -127,15 +127,15 @@ def _function(finding: Finding) -> str:
 
 
 def _finding(finding: Finding, options: Options) -> Iterator[str]:
-    text = _paint(f"{finding.text:<32}", _RED if finding.needs_patch else "", options)
+    text = _paint(f"{printable(finding.text):<32}", _RED if finding.needs_patch else "", options)
     yield (
         f"    {finding.address:>8x}  +{finding.function_offset:<#7x} {finding.raw.hex(' '):<21} {text} "
-        f"{', '.join(_words(finding))}\n"
+        f"{printable(', '.join(_words(finding)))}\n"
     )
     if options.verbose:
-        yield f"              {finding.why}\n"
+        yield f"              {printable(finding.why)}\n"
         if finding.tactic_reason and finding.matters:
-            yield f"              {finding.tactic_reason}\n"
+            yield f"              {printable(finding.tactic_reason)}\n"
         yield from (f"{_code_line(line, finding)}\n" for line in finding.around)
 
 
@@ -152,15 +152,14 @@ def _words(finding: Finding) -> Iterator[str]:
     if finding.purpose:
         yield finding.purpose
     if finding.rewritten:
-        yield f"rewritten by {printable(finding.rewritten)}"
+        yield f"rewritten by {finding.rewritten}"
 
 
 def _code_line(line: CodeLine, finding: Finding) -> str:
     mark = ">" if line.address == finding.address else " "
     patched = f"-> {line.patched}" if line.patched else ""
-    return (
-        f"            {mark} {line.address:>8x}  {line.raw.hex(' '):<30} {line.text:<32} {patched}".rstrip()
-    )
+    shown = f"{line.raw.hex(' '):<30} {line.text:<32} {patched}".rstrip()
+    return f"            {mark} {line.address:>8x}  {printable(shown)}"
 
 
 def _legend(findings: Iterable[Finding], options: Options) -> Iterator[str]:
@@ -169,7 +168,7 @@ def _legend(findings: Iterable[Finding], options: Options) -> Iterator[str]:
         return
     counts = Counter((finding.rule, finding.why) for finding in findings)
     for (rule, why), count in sorted(counts.items()):
-        yield f"  {count:>6} × {rule}: {why}\n"
+        yield f"  {count:>6} × {printable(f'{rule}: {why}')}\n"
 
 
 def _paint(text: str, how: str, options: Options) -> str:

@@ -46,15 +46,14 @@ def report_failure(error: Exception) -> int:
 
 def failure_status(error: Exception) -> int:
     """The exit status that stands for `error`."""
-    return next(
-        (status for kind, status in _STATUSES if isinstance(error, kind)), ExitReason.INTERNAL.status
-    )
+    return next((status for kind, status in _STATUSES if isinstance(error, kind)), ExitReason.INTERNAL.status)
 
 
 def say(sentence: str) -> None:
-    """A line on stderr under the program's name; silent when stderr is gone."""
+    """A line on stderr under the program's name, without what steers a terminal; silent when stderr is gone."""
+    shown = "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in sentence)
     try:
-        print(f"patchvisor: {sentence}", file=sys.stderr, flush=True)
+        print(f"patchvisor: {shown}", file=sys.stderr, flush=True)
     except OSError as error:
         if error.errno not in (errno.EPIPE, errno.EBADF):
             raise

@@ -2,11 +2,14 @@
 """A run that was ended goes on: what is in the journal is not done again, unless its file changed."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from audit_samples import report
 
+import patcher
 from patcher.auditing.many import Outcome, Task, in_order
 from patcher.auditing.options import AuditOptions
 from patcher.errors import PatcherError
@@ -73,6 +76,15 @@ def test_other_options_are_another_run(tasks: list[Task], tmp_path: Path) -> Non
         PatcherError, match=r"journal is no journal of an audit with these options; name another"
     ):
         Journal(str(journal), AuditOptions(cpl=3))
+
+
+@pytest.mark.parametrize("seed", ["1", "2", "3", "4"])
+def test_another_process_goes_on(seed: str, tmp_path: Path) -> None:
+    """Sets have another order in each; four seeds have all of the usual tiers' two."""
+    Journal(str(tmp_path / "journal"), OPTIONS).close()
+    program = "from patcher.fleet.journal import *; Journal('journal', AuditOptions()).close()"
+    env = {**os.environ, "PYTHONPATH": str(Path(patcher.__file__).parents[1]), "PYTHONHASHSEED": seed}
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=env, check=True, timeout=60)
 
 
 def test_a_file_that_is_no_journal_is_not_touched(tmp_path: Path) -> None:

@@ -2,14 +2,17 @@
 """Parts of a run, and their reports put together: the same as one run."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from audit_samples import report
 from hypothesis import given
 from hypothesis import strategies as st
 
+from patcher import audit
 from patcher.auditing.many import Task
 from patcher.auditing.model import AuditReport, Unreadable
+from patcher.auditing.options import AuditOptions, Raw
 from patcher.errors import PatcherError
 from patcher.fleet.merge import merge
 from patcher.fleet.shard import Shard, shard
@@ -55,6 +58,17 @@ def test_members_of_an_archive_stay_together() -> None:
     lost = (Unreadable("a.deb!z", "It is damaged."),)
     whole = AuditReport((one, other), lost)
     assert merge([whole]) == whole
+
+
+def test_an_exclamation_mark_in_a_name_on_disk_parts_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "work!"
+    folder.mkdir()
+    for name in "ab":
+        (folder / name).write_bytes(name.encode())
+    whole = audit(folder, options=AuditOptions(raw=Raw(32)))
+    parts = [replace(whole, files=(file,)) for file in whole.files]
+    assert len(parts) == 2
+    assert merge(parts) == whole
 
 
 def test_reports_that_differ_about_a_file_are_refused() -> None:

@@ -81,8 +81,9 @@ def test_says_what_is_wrong(change, sentence: str) -> None:
 
 
 def test_text_that_is_no_json_is_a_sentence() -> None:
-    with pytest.raises(PatcherError, match=r"^r\.json is no JSON report of an audit: "):
-        read_report("{", "r.json")
+    for text in ("{", "[" * 100_000):
+        with pytest.raises(PatcherError, match=r"^r\.json is no JSON report of an audit: "):
+            read_report(text, "r.json")
 
 
 def test_the_published_schema_describes_it() -> None:

@@ -64,7 +64,7 @@ def test_reasons_and_notes_are_told() -> None:
 
 
 def test_names_move_no_cursor() -> None:
-    hostile = one(finding(function="\x1b[2Jevil\nname"), notes=("a\rb",))
+    hostile = one(finding(function="\x1b[2Jevil\nname", text="\x1b[m", why="\x1b[m"), notes=("a\rb",))
     assert "\x1b" not in text(hostile)
     assert "\\x1b[2Jevil\\x0aname" in text(hostile)
     assert "a\\x0db" in text(hostile)

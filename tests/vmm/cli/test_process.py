@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from vmm.cli.verdict import say
+
 ROOT = Path(__file__).resolve().parents[3]
 HEAVY = {"unicorn", "capstone", "keystone", "rich", "elftools", "json", "asyncio", "typing_extensions"}
 
@@ -122,3 +124,8 @@ def test_the_terminal_is_put_back(number: int) -> None:
     finally:
         os.close(master)
         os.close(slave)
+
+
+def test_a_sentence_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    say("\x1b]0;title\x07 is\nno file\udcff")
+    assert capsys.readouterr().err == "patchvisor: \\x1b]0;title\\x07 is\nno file\\xdcff\n"
