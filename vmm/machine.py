@@ -64,7 +64,7 @@ class Machine:
     (stdio, mon:stdio, file:PATH, null, none) or a character backend. With `timed` the statistics tell the guest's time
     from that of the engine's callbacks, which costs each exit a tenth; without it both are the guest's. `patches` is a
     patch map (`patchvisor patch`) and `page_cache` a folder in which what is scanned is kept for the image's next run;
-    neither is used in native runs.
+    neither is used in native runs, and with a map of its own a run adds nothing to the folder.
 
     Raises VmmError (a sentence) when the image or an option cannot be used.
     """
@@ -207,7 +207,8 @@ class Machine:
         if page_cache is not None:
             cache = PageCache(Path(page_cache))
             known.pages |= cache.load(self._kernel).pages
-            self._open.callback(self._keep, cache, known)
+            if patches is None:  # what a given map says is believed for this run only
+                self._open.callback(self._keep, cache, known)
 
     def _keep(self, cache: "PageCache", known: PatchMap) -> None:
         self._code.learn()

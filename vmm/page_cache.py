@@ -34,9 +34,12 @@ class PageCache:
         """What earlier runs of an image learned; an empty map when there is none that fits."""
         file = self.file(image)
         try:
-            return decode_map(file.read_bytes(), str(file))
+            found = decode_map(file.read_bytes(), str(file))
         except (OSError, PatcherError):
             return PatchMap()
+        with contextlib.suppress(OSError):
+            os.utime(file)  # used now
+        return found
 
     def store(self, image: bytes, found: PatchMap) -> None:
         """Keep what this run knows."""

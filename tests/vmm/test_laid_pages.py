@@ -47,6 +47,13 @@ def test_a_map_made_ahead_of_time_spares_the_scan(tmp_path: Path) -> None:
     assert (report.stats.pages_scanned, outcome(report)) == (0, outcome(ran(image)))
 
 
+def test_a_given_map_is_believed_for_one_run(tmp_path: Path) -> None:
+    image, file = guests.build("hello"), tmp_path / "hello.pvmap"
+    file.write_bytes(map_of(image, "hello", AuditOptions(purposes=False)).encode())
+    ran(image, patches=file, page_cache=tmp_path / "pages")
+    assert not (tmp_path / "pages").exists()
+
+
 def test_another_images_cache_is_not_used(tmp_path: Path) -> None:
     ran(guests.build("hello"), page_cache=tmp_path)
     assert ran(guests.build("hello") + b"\0", page_cache=tmp_path).stats.pages_laid == 0

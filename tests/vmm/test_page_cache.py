@@ -55,3 +55,14 @@ def test_the_oldest_maps_go_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     cache.store(b"new", known(9))
     assert [cache.load(bytes([n])) != PatchMap() for n in range(4)] == [False, False, True, True]
     assert cache.load(b"new") == known(9)
+
+
+def test_a_map_that_is_only_read_counts_as_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = PageCache(tmp_path)
+    for number in range(2):
+        cache.store(bytes([number]), known(number))
+        os.utime(cache.file(bytes([number])), (number, number))
+    cache.load(b"\0")
+    monkeypatch.setattr(page_cache, "MOST_BYTES", 2 * cache.file(b"\0").stat().st_size)
+    cache.store(b"new", known(9))
+    assert [cache.load(bytes([n])) != PatchMap() for n in range(2)] == [True, False]
