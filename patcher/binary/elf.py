@@ -104,7 +104,7 @@ def _likely_pointers(data: memoryview, elf: ElfFile, into: Gathering) -> None:
     low, high = into.code().span
     whole = data[: len(data) // size * size]
     words = whole.cast("I") if size == 4 else whole.cast("Q")
-    into.pointers.update([word for word in words if low <= word < high])
+    into.guesses.update([word for word in words if low <= word < high])
 
 
 def _read_unwinding(elf: ElfFile, space: AddressSpace, into: Gathering) -> None:

@@ -70,6 +70,8 @@ class Gathering:
     functions: dict[int, tuple[int, str]] = field(default_factory=dict)
     rewritten: set[tuple[int, int, str]] = field(default_factory=set)
     pointers: set[int] = field(default_factory=set)
+    guesses: set[int] = field(default_factory=set)
+    """Words of data that look like addresses of code, where no relocation tells those that are."""
     fields: list[int] = field(default_factory=list)
     imports: list[tuple[int, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -112,7 +114,7 @@ class Gathering:
             tuple([Symbol(Gva(row[0]), *row[1:]) for row in code.rows_inside(self.symbols)]),
             self._functions(code),
             tuple([Rewritten(*row) for row in code.rows_inside(self.rewritten)]),
-            tuple(code.inside(self.pointers)),
+            tuple(code.inside(self.pointers | self.guesses)),
             tuple(code.inside(self.fields)),
             self._returns_never(code),
             tuple(Symbol(Gva(address), text) for address, text in sorted(self.imports)),

@@ -30,7 +30,10 @@ def read_payload(data: bytes, name: str, mode: int, load: int) -> Binary:
     into = read_program(data, name)
     into.format, into.privilege = "linux", Privilege.KERNEL
     end = _elf_end(data, name)
-    for bits, places in _relocations(data[end:], into.mode):
+    lists = list(_relocations(data[end:], into.mode))
+    if any(places for _, places in lists):
+        into.guesses.clear()
+    for bits, places in lists:
         _relocate(places, bits, into)
     if not into.symbols and read_kallsyms(into):
         space = AddressSpace(into.sections)

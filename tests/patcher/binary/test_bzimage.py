@@ -112,6 +112,13 @@ def test_relocations_tell_pointers_and_fields() -> None:
     assert payload.pointers == (TEXT + 4, TEXT + 9)
 
 
+def test_a_word_that_looks_like_an_address_is_none_where_relocations_tell() -> None:
+    data = Part(".data", struct.pack("<2I", TEXT + 4, TEXT + 12), address=DATA)
+    with_lists = kernel(data, tail=struct.pack("<2I", 0, DATA))
+    assert read(bzimage(gzip.compress(with_lists)))[2].pointers == (TEXT + 4,)
+    assert read(bzimage(gzip.compress(kernel(data))))[2].pointers == (TEXT + 4, TEXT + 12)
+
+
 def test_64_bit_lists_of_relocations_stand_in_front_of_each_other() -> None:
     text, data = 0xFFFF_FFFF_8100_0000, 0xFFFF_FFFF_8100_1000
     code = b"\x48\xc7\xc0" + struct.pack("<I", (text + 5) & 0xFFFF_FFFF) + b"\xf4" * 25
