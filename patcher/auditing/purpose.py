@@ -21,6 +21,8 @@ _EAX, _EDX = 0, 2
 _ID_AC: Final = frozenset({1 << 21, 1 << 18, 1 << 21 | 1 << 18})  # EFLAGS.ID and .AC (SDM vol. 1, 3.4.3)
 _TF: Final = 1 << 8
 _HYPERVISOR_LEAF: Final = 0x4000_0000
+_BACKDOOR_MAGIC: Final = 0x564D_5868
+_BIOS_VECTORS: Final = range(0x10, 0x1B)
 _KERNEL_VECTORS: Final = frozenset({0x80, 0x2E})
 _ARITHMETIC: Final = frozenset((0x80, 0x81, 0x83))
 _SUB, _CMP, _XOR, _OR, _AND = 5, 7, 6, 1, 4
@@ -118,7 +120,10 @@ def _hypervisor_leaf(w: Window) -> bool:
 
 
 def _backdoor(w: Window) -> bool:
-    return port_of(w) == VMWARE_BACKDOOR
+    """VMware's port, or the number that it asks for, in whatever register it gets there."""
+    return port_of(w) == VMWARE_BACKDOOR or any(
+        insn.opmap == 0 and insn.opcode & 0xF8 == 0xB8 and insn.imm == _BACKDOOR_MAGIC for insn in w.before
+    )
 
 
 def _toggles_flags(w: Window) -> bool:
@@ -159,6 +164,10 @@ def _kernel_vector(w: Window) -> bool:
     return w.insn.imm in _KERNEL_VECTORS
 
 
+def _bios_vector(w: Window) -> bool:
+    return w.site.mode == 16 and w.insn.imm in _BIOS_VECTORS
+
+
 def _reads_clock_twice(w: Window) -> bool:
     """Two readings of the time-stamp counter and a difference, in one run of code."""
     clocks = ("rdtsc", "rdtscp")
@@ -189,8 +198,8 @@ def _in_user_code(w: Window) -> bool:
 
 
 def _loops(w: Window) -> bool:
-    """A jump back behind hlt."""
-    return any(
+    """A jump back behind hlt. In user code hlt is an end: it faults."""
+    return w.ring == 0 and any(
         insn.relative and insn.opmap == 0 and insn.opcode in (0xEB, 0xE9) and insn.imm < 0
         for insn in w.after[:3]
     )
@@ -206,7 +215,7 @@ PATTERNS: Final[tuple[tuple[str, tuple[str, ...], Test], ...]] = (
     ("red pill", _TABLES, _red_pill),
     ("red pill", ("cpuid",), _hypervisor_leaf),
     ("red pill", ("in",), _backdoor),
-    ("CPU identification", ("cpuid",), _always),
+    ("CPU identification", ("cpuid", "xgetbv"), _always),
     ("CPU identification", ("pushf", "popf"), _toggles_flags),
     ("debugger check", ("pushf", "popf"), _sets_trap_flag),
     ("debugger check", ("int1",), _always),
@@ -216,6 +225,7 @@ PATTERNS: Final[tuple[tuple[str, tuple[str, ...], Test], ...]] = (
     ("interrupt-flag restore", ("popf",), _restores_interrupts),
     ("kernel entry", ("syscall", "sysenter"), _always),
     ("kernel entry", ("int n",), _kernel_vector),
+    ("BIOS call", ("int n",), _bios_vector),
     ("return to user", ("sysexit", "sysret"), _always),
     ("return from an interrupt", ("iret",), _always),
     ("timing check", ("rdtsc", "rdtscp"), _reads_clock_twice),
@@ -223,6 +233,7 @@ PATTERNS: Final[tuple[tuple[str, tuple[str, ...], Test], ...]] = (
     ("paging", ("mov cr,r", "mov r,cr"), _pages),
     ("paging", ("invlpg", "invpcid"), _always),
     ("halt loop", ("hlt",), _loops),
+    ("abort", ("hlt",), _in_user_code),
 )
 """What for, the effects that it may be told of, and the test."""
 

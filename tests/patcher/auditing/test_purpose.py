@@ -21,6 +21,9 @@ CASES = [
     ("cpuid", 3, "movl $0x40000000,%eax\ncpuid\nret", "red pill"),
     ("cpuid", 3, "movl $0x1,%eax\ncpuid\nret", "CPU identification"),
     ("in-eax-dx", 3, "movl $0x564d5868,%eax\nmovw $0x5658,%dx\ninl %dx,%eax\nret", "red pill"),
+    ("in-eax-dx", 3, "movl $0x564d5868,%ebx\nmovl $0x5658,%ecx\nmovl %ecx,%edx\ninl %dx,%eax\nret", "red pill"),
+    ("in-eax-dx", 3, "movl $0x564d5869,%ebx\nmovl $0x5658,%ecx\nmovl %ecx,%edx\ninl %dx,%eax\nret", ""),
+    ("xgetbv", 3, "xorl %ecx,%ecx\nxgetbv\nret", "CPU identification"),
     ("pushf", 3, TOGGLE, "CPU identification"),
     ("popf", 0, TOGGLE, "CPU identification"),
     ("popf", 0, TOGGLE.replace("0x200000", "0x40000"), "CPU identification"),
@@ -52,6 +55,7 @@ CASES = [
     ("invlpg", 0, "invlpg (%eax)\nret", "paging"),
     ("hlt", 0, "again:\nhlt\njmp again", "halt loop"),
     ("hlt", 0, "hlt\nret", ""),
+    ("hlt", 3, "again:\nhlt\njmp again", "abort"),
     ("out-n-al", 0, "movb $0x11,%al\noutb %al,$0x20\nret", "port probe: PIC"),
     ("in-al-n", 0, "inb $0x71,%al\nret", "port probe: CMOS and RTC"),
     ("out-dx-al", 0, "movw $0x3fb,%dx\nmovb $0x80,%al\noutb %al,%dx\nret", "port probe: UART"),
@@ -68,6 +72,14 @@ def test_a_pattern_is_told(rule: str, ring: int, text: str, purpose: str) -> Non
     assert found[0].purpose == purpose
 
 
+@pytest.mark.parametrize(
+    ("bits", "vector", "purpose"), [(16, 0x10, "BIOS call"), (16, 0x21, ""), (32, 0x10, "")]
+)
+def test_a_call_of_the_bios_is_told(bits: int, vector: int, purpose: str) -> None:
+    found = [f for f in findings(program(f"int ${vector:#x}\nret", bits)) if f.rule == "int-n"]
+    assert [finding.purpose for finding in found] == [purpose]
+
+
 def test_every_pattern_has_a_case() -> None:
-    told = {purpose for _, _, _, purpose in CASES}
+    told = {purpose for _, _, _, purpose in CASES} | {"BIOS call"}
     assert {name for name, _, _ in PATTERNS} - told == set()
