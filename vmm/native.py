@@ -235,7 +235,8 @@ def hook_machine(engine: UnicornEngine, vcpu: Vcpu, exits: Exits) -> None:
         return 1
 
     vcpu.engine_efer = lambda: engine.msr(EFER)  # type: ignore[attr-defined]
+    # The engine leaves out all but the first hook when a stop is due: of cpuid its own answer would then be seen.
+    engine.hook_instruction("cpuid", guarded(cpuid))
     engine.hook_instruction("in", guarded(lambda port, size: vcpu.bus.read(port, size)))
     engine.hook_instruction("out", guarded(lambda port, size, value: vcpu.bus.write(port, size, value)))
-    engine.hook_instruction("cpuid", guarded(cpuid))
     engine.hook_instruction("rdtsc", guarded(rdtsc))

@@ -47,7 +47,8 @@ def test_closed_otherwise_is_a_difference() -> None:
 
 _SITES = st.lists(
     st.builds(
-        Listed, st.just(""), st.just(".text"), st.sampled_from("fg"), st.integers(0, 5), st.sampled_from(("popf", "cli")),
+        Listed, st.just(""), st.just(".text"), st.sampled_from("fg"), st.integers(0, 5),
+        st.sampled_from(("popf", "cli")),
         st.just("trap"), st.integers(0, 99), st.just(b"\x9c"),
     ),
     unique_by=lambda site: (site.function, site.rule, site.function_offset),

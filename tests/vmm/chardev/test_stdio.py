@@ -4,6 +4,7 @@
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import termios
@@ -213,6 +214,7 @@ def slave_name(slave: int) -> str:
 def take_terminal(slave: int) -> None:
     """In the child: a session of its own with the pseudo-terminal as its terminal."""
     os.setsid()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # whoever runs the tests in the background may ignore it
     import fcntl
 
     fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
