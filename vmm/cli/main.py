@@ -50,12 +50,15 @@ def group() -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (default: the process's own) and return the exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    _replace_closed_streams()
     try:
         status = _run(arguments)
+        if status == OUTPUT_LOST:
+            _discard_stdout()
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError as error:
         _discard_stdout()
-        return OUTPUT_LOST
+        return OUTPUT_LOST if isinstance(error, BrokenPipeError) else report_failure(error)
     except KeyboardInterrupt:
         return ExitReason.INTERRUPTED.status
     return status
@@ -74,6 +77,15 @@ def _run(arguments: list[str]) -> int:
         return report_failure(error)
     assert isinstance(status, int), "a verb returns its exit status"
     return status
+
+
+def _replace_closed_streams() -> None:
+    """What was closed before we began: messages are lost, and a result cannot be written."""
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    if sys.stdout is None:
+        unwritable = os.open(os.devnull, os.O_RDONLY)
+        sys.stdout = os.fdopen(unwritable, "w", encoding="utf-8")
 
 
 def _discard_stdout() -> None:

@@ -70,7 +70,10 @@ def _sentence(error: Exception, status: int) -> str:
     if isinstance(error, (VmmError, PatcherError)):
         return str(error)
     if isinstance(error, OSError):
-        return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        reason = error.strerror or str(error)
+        return (
+            f"{error.filename}: {reason}" if error.filename else f"the result could not be written: {reason}"
+        )
     return _our_fault(error)
 
 

@@ -126,6 +126,27 @@ def test_the_terminal_is_put_back(number: int) -> None:
         os.close(slave)
 
 
+@pytest.mark.parametrize(
+    ("how", "status", "said"),
+    [
+        (">&-", 74, "patchvisor: the result could not be written: Bad file descriptor\n"),
+        (">/dev/full", 74, "patchvisor: the result could not be written: No space left on device\n"),
+        ("2>&-", 0, ""),
+        (">&- 2>&-", 74, ""),
+    ],
+)
+@pytest.mark.parametrize("verb", ["explain", "--help", "merge report.json"])
+def test_streams_that_take_nothing(tmp_path: Path, verb: str, how: str, status: int, said: str) -> None:
+    (tmp_path / "report.json").write_text(
+        '{"schema": "patchvisor.audit", "version": 1, "skipped": 0, "files": [], "unreadable": []}'
+    )
+    ended = subprocess.run(
+        ["sh", "-c", f"{sys.executable} -m vmm {verb} {how}"], cwd=tmp_path, capture_output=True, text=True,
+        timeout=60, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (status, said)
+
+
 def test_a_sentence_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     say("\x1b]0;title\x07 is\nno file\udcff")
     assert capsys.readouterr().err == "patchvisor: \\x1b]0;title\\x07 is\nno file\\xdcff\n"
