@@ -6,7 +6,7 @@ patches of instructions that no changed byte belongs to need not be found again.
 """
 
 from patcher.patch import Patch, PatchState, Tactic
-from patcher.scan import MAX_LENGTH, PageScan
+from patcher.scan import MAX_LENGTH, UNKNOWN, PageScan
 
 
 def inherit(scan: PageScan, old: PageScan) -> range:
@@ -18,7 +18,9 @@ def inherit(scan: PageScan, old: PageScan) -> range:
     scan.lengths[:] = old.lengths
     scan.lengths[anew.start : anew.stop] = bytes(len(anew))
     for site, patch in old.patches.items():
-        if site not in anew and not patch.pinned:
+        if patch.pinned:  # because of any number of bytes behind it: it may not come again
+            scan.lengths[site] = UNKNOWN
+        elif site not in anew:
             scan.patches[site] = patch  # the old page is gone: its patches may go on living here
             _renew(patch, scan.shown)
     return anew

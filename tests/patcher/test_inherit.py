@@ -48,3 +48,16 @@ def test_without_a_change_nothing_is_looked_at_again() -> None:
     old.pin()
     old.discover(0)
     assert len(inherit(scan_of(page(0)), old)) == 0
+
+
+def test_a_hidden_lock_far_from_the_byte_that_changed_is_looked_at_again() -> None:
+    """With thirteen prefixes the sequence is longer than any instruction, and hidden all the same."""
+    before = (b"\xf0" + b"\x66" * 13 + b"\x0f\xa3\xc0").ljust(PAGE, b"\x90")
+    now = before.replace(b"\xa3", b"\x90")
+    old, heir = scan_of(before), scan_of(now)
+    for scan in (old, heir):
+        if scan is heir:
+            assert 0 not in inherit(heir, old)
+        scan.pin()
+        scan.discover(0)
+        assert scan.shown[0] == 0xCC

@@ -106,3 +106,22 @@ def test_a_privileged_instruction_over_the_edge_is_read_whole(split: int, policy
     with Machine(kernel=kernel, memory=2, no_reboot=True, policy=policy) as machine:
         report = machine.run(timeout=60)
     assert report.exit_status == exit_status(0x11), report.message
+
+
+@pytest.mark.parametrize("policy", ["fast", "trap"])
+@pytest.mark.parametrize("byte", [0x90, 0xA3])
+def test_an_instruction_too_long_stays_closed_when_the_bytes_behind_it_change(byte: int, policy: str) -> None:
+    """It was closed as the beginning of what the engine must not translate, and need not be that any more."""
+    at = 0x103000
+    start = code("bc", word(0x108000))
+    start += b"\xe8" + word(at - (ENTRY + len(start)) - 5)
+    start += b"\xc6\x05" + word(at + 4 + 15) + bytes((byte,))
+    start += b"\xe8" + word(at - (ENTRY + len(start)) - 5)
+    start += jump(ENTRY + len(start), at + 4)
+    body = code("f9 73 01 c3 f0", b"\x66" * 13, "0f a3 c0")  # stc; jnc over the ret; ret
+    kernel = image({ENTRY: start, at: body, LAST: b"\xcc"})
+    with Machine(kernel=kernel, memory=2, no_reboot=True, policy=policy) as machine:
+        witness = Witness(machine)
+        report = machine.run(timeout=60)
+    assert f"at guest address {at + 4:#010x}: #GP(0x0)" in report.message
+    assert witness.complaints == []
