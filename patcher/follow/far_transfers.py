@@ -6,11 +6,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from patcher.binary.model import Origin
-from patcher.follow import modes
 from patcher.follow.edges import Via, key_of
+from patcher.follow.far_target import far_target
 from patcher.follow.model import ProblemKind
 from patcher.follow.modes import Processor
 from patcher.follow.operands import stack_slot
+from patcher.follow.segments import near
 from patcher.follow.space import Lane
 from patcher.follow.values import Value
 from patcher.x86.insn import Insn
@@ -45,14 +46,17 @@ class FarTransfers:
     ) -> None:
         """A far transfer to a known pointer, perhaps into another mode."""
         self.x.returning.returns(owner)
-        found = modes.far_target(self.space, lane, now, selector, to)
         address = lane.base + offset
+        found = far_target(self.space, lane, now, selector, to, address + lane.lengths[offset])
         if found is None:
-            self.knowledge.problem(
-                address, lane.bits, ProblemKind.UNKNOWN_MODE, f"the size of the code at {to:#x} is not known"
-            )
+            sentence = f"the size of the code at {to:#x} is not known"
+            self.knowledge.problem(address, lane.bits, ProblemKind.UNKNOWN_MODE, sentence)
             return
         target, bits = found
+        if bits != lane.bits and self.x.is_followed(target, lane.bits):
+            sentence = "it leads to an address that is filled in when the program runs"
+            self.knowledge.problem(address, lane.bits, ProblemKind.UNRESOLVED_JUMP, sentence)
+            return
         self.x.origins.setdefault(key_of(target, bits), self.x.origins.get(owner, Origin.RELOCATION))
         self.x.work.append((target, bits, Via.ENTRY, address, key_of(target, bits), now))
 
@@ -80,7 +84,7 @@ class FarTransfers:
     def _in_file(self, lane: Lane, offset: int, insn: Insn) -> tuple[int, int | None] | None:
         state, _ = self.x.hindsight.state(lane, offset, 24)
         address = state.address(insn, lane.base + offset).known
-        for place in () if address is None else (address, modes.near(self.space, lane, address)):
+        for place in () if address is None else (address, near(self.space, lane, address)):
             pointer, selector = self.space.read(place, _width(insn)), self.space.read(place + _width(insn), 2)
             if pointer is not None and selector is not None:
                 return pointer, selector

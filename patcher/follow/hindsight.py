@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Looking back from an instruction: what registers, stack and flags hold before it, as far as its path tells."""
 
+from patcher.follow import tail_calls
 from patcher.follow.conditions import Settled, settle_branch
 from patcher.follow.evaluate import Step, evaluate
 from patcher.follow.modes import instruction
@@ -14,11 +15,20 @@ class Hindsight:
 
     def __init__(self, space: Space, parents: Parents) -> None:
         self._space, self._parents = space, parents
+        self._beginnings = tail_calls.beginnings(space.binary)
 
     def state(self, lane: Lane, offset: int, limit: int) -> tuple[State, list[Step]]:
         """What is known before the instruction at an offset, and the path that tells."""
         path = path_to(self._space, self._parents, lane.base + offset, lane.bits, limit)
         return evaluate(path, lane.bits, self._constant), path
+
+    def before_tail_call(self, lane: Lane, offset: int) -> State | None:
+        """What is known before a jump that leaves its function with the caller's stack; None for other jumps."""
+        path = tail_calls.path_from_start(self._space, self._parents, lane.base + offset, lane.bits)
+        first = lane.base + offset if not path else path[0][0]
+        if path is None or first in self._beginnings or tail_calls.depth(path, lane.bits >> 3) != 0:
+            return None
+        return evaluate(path, lane.bits, self._constant)
 
     def outcome(self, lane: Lane, offset: int) -> Settled | None:
         """Is the conditional branch at an offset taken, as far as the few instructions before it tell?"""

@@ -5,13 +5,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from patcher.follow import modes
 from patcher.follow.edges import Via
 from patcher.follow.jump_tables import resolve
 from patcher.follow.model import ProblemKind
 from patcher.follow.modes import Processor
+from patcher.follow.operands import rm_of
+from patcher.follow.segments import near
 from patcher.follow.space import Lane
+from patcher.follow.state import State
 from patcher.follow.table_entries import Targets
+from patcher.follow.tail_calls import is_pointer
+from patcher.follow.values import Value
 from patcher.x86.insn import Insn
 
 if TYPE_CHECKING:
@@ -41,9 +45,9 @@ class Jumps:
             state, path = self.x.hindsight.state(lane, offset, 24)
             used = writes or any(insn.opmap == 0 and insn.opcode == 0xC3 for _, insn, _ in path)
             target = state.stack[-1].known if used and state.stack else None
-            if target is not None and self.space.is_code(modes.near(self.space, lane, target)):
+            if target is not None and self.space.is_code(near(self.space, lane, target)):
                 self._returns_used = True
-                self._go(lane, modes.near(self.space, lane, target), Via.JUMP, offset, owner, now)
+                self._go(lane, near(self.space, lane, target), Via.JUMP, offset, owner, now)
                 return
         self.x.returning.returns(owner)
 
@@ -55,7 +59,7 @@ class Jumps:
         return first in _STACK_WRITERS
 
     def indirect(self, lane: Lane, offset: int, insn: Insn, owner: int, now: Processor) -> None:
-        """A near jmp through a register or memory: a constant, a jump table, or unresolved."""
+        """A near jmp through a register or memory: a constant, a jump table, a pointer, or unresolved."""
         best = Targets()
         for limit in _PATHS:
             found = self._targets(lane, offset, insn, limit)
@@ -63,37 +67,41 @@ class Jumps:
                 best = found
             if best.bounded:
                 break
-        self._follow_targets(lane, offset, best, owner, now)
+        if best.addresses:
+            self._follow_targets(lane, offset, best, owner, now)
+            return
+        self.x.returning.returns(owner)
+        if not best.leaves and self.x.trial is None and not self._is_tail_call(lane, offset, insn):
+            sentence = "where it jumps to is not known"
+            self.knowledge.problem(lane.base + offset, lane.bits, ProblemKind.UNRESOLVED_JUMP, sentence)
+
+    def _is_tail_call(self, lane: Lane, offset: int, insn: Insn) -> bool:
+        """Does it leave its function through a pointer, to a place whose address the program takes?"""
+        state = self.x.hindsight.before_tail_call(lane, offset)
+        return state is not None and is_pointer(_value(state, insn, lane.base + offset), state.natural)
 
     def _targets(self, lane: Lane, offset: int, insn: Insn, limit: int) -> Targets:
         """What a path of so many instructions tells of the target of an indirect jump."""
         at, state = lane.base + offset, self.x.hindsight.state(lane, offset, limit)[0]
-        size = insn.operand_size >> 3 if lane.bits != 64 else 8
-        if insn.is_memory:
-            value = state.load(state.address(insn, at), size)
-        else:
-            value = state.register(insn.rm | (insn.rex & 1) << 3, size)
-        return resolve(self.space, self.knowledge, lane, at, value, state)
+        return resolve(self.space, self.knowledge, lane, at, _value(state, insn, at), state)
 
     def _follow_targets(self, lane: Lane, offset: int, targets: Targets, owner: int, now: Processor) -> None:
-        if not targets.addresses:
-            self.x.returning.returns(owner)
-            if not targets.leaves and self.x.trial is None:
-                self.knowledge.problem(
-                    lane.base + offset,
-                    lane.bits,
-                    ProblemKind.UNRESOLVED_JUMP,
-                    "where it jumps to is not known",
-                )
-            return
-        via = Via.JUMP if len(targets.addresses) == 1 and targets.table is None else Via.TABLE
-        if targets.table is not None:
-            self.knowledge.jump_tables[targets.table.address] = targets.table
+        table = targets.table
+        via = Via.JUMP if len(targets.addresses) == 1 and table is None else Via.TABLE
         for address in reversed(targets.addresses):
             self._go(lane, address, via, offset, owner, now)
-        table = targets.table
-        if table is not None and self.space.is_code(table.address):
-            self.x.dirty |= self.space.add_data(table.address, table.end)
+        if table is not None:
+            self.knowledge.jump_tables[table.address] = table
+            if self.space.is_code(table.address):
+                self.x.dirty |= self.space.add_data(table.address, table.end)
 
     def _go(self, lane: Lane, target: int, via: Via, offset: int, owner: int, now: Processor) -> None:
         self.x.work.append((target, lane.bits, via, lane.base + offset, owner, now))
+
+
+def _value(state: State, insn: Insn, at: int) -> Value:
+    """What an indirect jump goes to."""
+    size = insn.operand_size >> 3 if insn.bits != 64 else 8
+    if insn.is_memory:
+        return state.load(state.address(insn, at), size)
+    return state.register(rm_of(insn), size)

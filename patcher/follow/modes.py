@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The processor's mode along a path: what CR0, EFER and GDTR are known to be, and where far transfers lead.
+"""The processor's mode along a path: what CR0, EFER and GDTR are known to be.
 
 A code segment's L and D bits tell the size of its code (SDM vol. 3A, 3.4.5 and 5.2.1). Where the GDT is in the
 file they are read; else the steps of a mode switch (SDM vol. 3A, 9.9 and 9.8.5) tell what comes next.
@@ -9,8 +9,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import Final
 
-from patcher.binary.model import Privilege
-from patcher.follow.space import Lane, Space
+from patcher.follow.segments import descriptor, linear_candidates
+from patcher.follow.space import MOST_INSNS, Lane, Space
 from patcher.follow.state import EAX, State
 from patcher.x86.decode import Flow, Truncated, decode, flow
 from patcher.x86.insn import Insn
@@ -41,10 +41,16 @@ START: Final = Processor()
 
 def instruction(lane: Lane, offset: int) -> Insn | None:
     """The instruction at an offset of a lane."""
+    insns = lane.seen.insns
+    if offset in insns:
+        return insns[offset]
     try:
-        return decode(lane.code, offset, lane.bits)
+        insn = decode(lane.code, offset, lane.bits)
     except Truncated:
-        return None
+        insn = None
+    if len(insns) < MOST_INSNS:
+        insns[offset] = insn
+    return insn
 
 
 Recent = list[tuple[int, Insn, bool]]
@@ -122,20 +128,6 @@ def _after_wrmsr(now: Processor, recent: Recent, state: State) -> Processor:
     return replace(now, long=True if ones & LME else False if zeros & LME else now.long)
 
 
-def linear_candidates(lane: Lane, offset: int, page: int | None = None) -> tuple[int, ...]:
-    """Where an offset of 16-bit code may lie: its segment's base is not told by the code."""
-    if page is not None:
-        return (page + (offset & 0xFFF),)
-    return offset, lane.base + offset, (lane.base & ~0xFFFF) + offset
-
-
-def near(space: Space, lane: Lane, offset: int) -> int:
-    """The address of an offset in the segment of a lane's code."""
-    if lane.bits != 16:
-        return offset
-    return next((a for a in linear_candidates(lane, offset & 0xFFFF) if space.is_code(a)), offset)
-
-
 def _table(now: Processor, state: State, insn: Insn, space: Space, lane: Lane, at: int) -> int | None:
     """The base that lgdt loads, when its operand lies in the file and holds an address in the file."""
     operand = state.address(insn, at).known
@@ -146,52 +138,9 @@ def _table(now: Processor, state: State, insn: Insn, space: Space, lane: Lane, a
         if limit is None or base is None or limit & 7 not in (7, 0):
             continue
         for table in (base, base + lane.base) if lane.bits != 64 else (base,):
-            if any(_descriptor(space, table, selector) for selector in range(8, min(limit, 256), 8)):
+            if any(descriptor(space, table, selector) for selector in range(8, min(limit, 256), 8)):
                 return table
     return None
-
-
-def _descriptor(space: Space, gdt: int, selector: int) -> tuple[int, int] | None:
-    """Base and code size of a code segment; None where there is no descriptor of one."""
-    raw = space.read(gdt + (selector & ~7), 8)
-    if raw is None or raw >> 43 & 3 != 3 or not raw >> 47 & 1:  # S, executable; present
-        return None
-    base = (raw >> 16 & 0xFFFFFF) | (raw >> 56 & 0xFF) << 24
-    return base, 64 if raw >> 53 & 1 else 32 if raw >> 54 & 1 else 16
-
-
-_BY_CONVENTION: Final = {0x23: 32, 0x33: 64, 0x73: 32, 0x1B: 32}
-"""The user code segments of Linux and Windows."""
-
-
-def far_target(
-    space: Space, lane: Lane, now: Processor, selector: int | None, offset: int
-) -> tuple[int, int] | None:
-    """Address and bits of a far transfer's target; None when the size of its code is not known."""
-    here = (offset, lane.base + offset) if now.page is None else (now.page + (offset & 0xFFF), offset)
-    if now.gdt is not None and selector is not None and now.protected is not False:
-        found = _descriptor(space, now.gdt, selector)
-        if found is not None:
-            return _first_code(space, (found[0] + offset, *here)), found[1]
-    if now.protected is False or (lane.bits == 16 and not now.protected):
-        return _real(space, lane, selector, offset), 16
-    if selector in _BY_CONVENTION and space.binary.privilege is Privilege.USER:
-        return _first_code(space, here), _BY_CONVENTION[selector]
-    if lane.bits == 32 and now.long and now.paging is not False:
-        return _first_code(space, here), 64
-    if lane.bits == 16 or not now.paging:  # what reloads CS in the same mode
-        return _first_code(space, here), 32 if lane.bits == 16 else lane.bits
-    return None
-
-
-def _first_code(space: Space, candidates: tuple[int, ...]) -> int:
-    return next((address for address in candidates if space.is_code(address)), candidates[0])
-
-
-def _real(space: Space, lane: Lane, selector: int | None, offset: int) -> int:
-    """A real-mode far pointer; a boot program may be linked at the base of its section."""
-    linear = (selector or 0) * 16 + offset
-    return _first_code(space, (linear, (lane.base & ~0xFFFFF) + linear, *linear_candidates(lane, offset)[1:]))
 
 
 def starts_protected_mode(code: bytes, offset: int) -> bool:

@@ -17,7 +17,10 @@ def walk_run(lane: Lane, offset: int) -> list[Item]:
 
     Writes lengths; returns the items that are not ordinary. The last one has STOP or CALL.
     """
-    code, lengths, table = lane.code, lane.lengths, lane.table
+    known = _again(lane, offset)
+    if known is not None:
+        return known
+    code, lengths, table, start = lane.code, lane.lengths, lane.table, offset
     first, end, safe = table.one_byte, lane.size, lane.size - MAX_LENGTH
     found: list[Item] = []
     while offset < end and not lengths[offset]:
@@ -33,10 +36,31 @@ def walk_run(lane: Lane, offset: int) -> list[Item]:
         found.append((offset, length, entry >> 4))
         lengths[offset] = length
         if entry >> 4 & _CALL_OR_STOP:
+            _keep(lane, start, offset + length, found)
             return found
         offset += length
     found.append((offset, 0, _STOP | END))
     return found
+
+
+def _again(lane: Lane, offset: int) -> list[Item] | None:
+    """Write a run that was walked in an earlier round, when nothing is in its way."""
+    run = lane.seen.runs.get(offset) if lane.seen.runs else None
+    if run is None:
+        return None
+    items, written = run
+    end = offset + len(written)
+    if lane.lengths.count(0, offset, end) != len(written):
+        return None
+    lane.lengths[offset:end] = written
+    return items
+
+
+def _keep(lane: Lane, start: int, end: int, items: list[Item]) -> None:
+    """Keep a run for the next round, unless marks or other instructions lie inside its own."""
+    written = bytes(lane.lengths[start:end])
+    if lane.seen.runs is not None and sum(written) == end - start:
+        lane.seen.runs[start] = items, written
 
 
 def undo(lane: Lane, start: int, end: int) -> None:

@@ -9,7 +9,9 @@ from bisect import bisect_right, insort
 from typing import Final
 
 from patcher.binary.model import Binary, Section
+from patcher.x86.insn import Insn
 from patcher.x86.length_tables import Tables, tables
+from patcher.x86.walk import Item
 
 DATA: Final = 0xFF
 """A mark: known data, such as a jump table."""
@@ -22,16 +24,37 @@ MARKS: Final = DEAD
 _NO_MARKS: Final = bytes(range(MARKS)) + bytes(256 - MARKS)
 
 
+MOST_INSNS: Final = 50_000
+LARGE: Final = 2_000_000
+"""More code than this is not gone through often enough to keep what was decoded."""
+
+Run = tuple[list[Item], bytes]
+
+
+class Seen:
+    """What does not change from one round of following to the next: decoded instructions, and whole runs.
+
+    `runs` is by the offset of the first instruction: the items of the run, and the lengths that it wrote.
+    """
+
+    __slots__ = ("insns", "runs")
+
+    def __init__(self, size: int) -> None:
+        self.insns: dict[int, Insn | None] = {}
+        self.runs: dict[int, Run] | None = {} if size <= LARGE else None
+
+
 class Lane:
     """The code of one section in one mode."""
 
-    __slots__ = ("base", "bits", "code", "end", "index", "lengths", "section", "size", "table")
+    __slots__ = ("base", "bits", "code", "end", "index", "lengths", "section", "seen", "size", "table")
 
-    def __init__(self, section: Section, index: int, bits: int, code: bytes) -> None:
+    def __init__(self, section: Section, index: int, bits: int, code: bytes, seen: "Seen") -> None:
         self.section, self.index, self.bits, self.code = section, index, bits, code
         self.base, self.size = section.address, len(code)
         self.end = self.base + self.size
         self.lengths = bytearray(self.size)
+        self.seen = seen
         self.table: Tables = tables(bits)
 
     def mark(self, start: int, end: int, mark: int) -> None:
@@ -69,6 +92,7 @@ class Space:
         self.binary = binary
         self.lanes: dict[tuple[int, int], Lane] = {}
         self._codes: dict[int, bytes] = {}
+        self._seen: dict[tuple[int, int], Seen] = {}
         self._starts = [section.address for section in binary.sections]
         self.data: list[tuple[int, int]] = []
         self.dead: set[tuple[int, int]] = set()
@@ -137,7 +161,8 @@ class Space:
         self.lanes.clear()
 
     def _new_lane(self, section: Section, index: int, bits: int) -> Lane:
-        lane = Lane(section, index, bits, self.code(index))
+        seen = self._seen.setdefault((index, bits), Seen(section.size))
+        lane = Lane(section, index, bits, self.code(index), seen)
         for start, end in self.data:
             self._mark_data(lane, start, end)
         first = bisect_right(self._fields, lane.base - 1)

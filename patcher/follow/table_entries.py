@@ -8,7 +8,7 @@ from typing import Final
 
 from patcher.binary.model import Binary
 from patcher.follow.model import JumpTable
-from patcher.follow.modes import linear_candidates, near
+from patcher.follow.segments import linear_candidates, near
 from patcher.follow.space import MARKS, Lane, Space
 from patcher.follow.values import bits_mask
 

@@ -4,6 +4,7 @@
 from followed import follow_bytes, followed
 
 from patcher.binary.model import Privilege
+from patcher.follow import ProblemKind
 
 _GDT = bytes.fromhex("0000000000000000 ffff0000009acf00 ffff0000009aaf00 ffff0000009a0f00")
 """Null, 32-bit code, 64-bit code, 16-bit code."""
@@ -67,3 +68,27 @@ def test_what_another_processor_starts_with_is_found_by_its_address() -> None:
     found = follow_bytes(code, {"start": 0x401000, "real": 0x401010, "pm": 0x401028})
     assert found.reached(16) == {"real"}
     assert "pm" in found.reached(32)
+
+
+def test_a_far_jump_to_the_next_instruction_behind_paging_keeps_the_mode() -> None:
+    text = (
+        "start: movl $0x80000033, %eax\nmovl %eax, %cr0\n.byte 0xea\n.long next\n.short 0x10\nnext: cli\nhlt"
+    )
+    found = followed(text, privilege=Privilege.KERNEL)
+    assert "next" in found.reached()
+    assert found.problems() == set()
+
+
+def test_a_far_jump_behind_paging_is_not_settled_in_code_that_asks_for_long_mode_elsewhere() -> None:
+    text = (
+        "start: movl $0x80000033, %eax\nmovl %eax, %cr0\n.byte 0xea\n.long next\n.short 0x10\nnext: cli\nhlt\n"
+        "movl $0xc0000080, %ecx\nrdmsr\nbtsl $8, %eax\nwrmsr\nret"
+    )
+    assert followed(text, privilege=Privilege.KERNEL).problems() == {ProblemKind.UNKNOWN_MODE}
+
+
+def test_a_far_jump_whose_offset_is_filled_in_at_run_time_does_not_lead_to_the_start() -> None:
+    code = bytes.fromhex("fa 0f20c0 0c01 0f22c0 eb00 66ea 00000000 1000")
+    found = follow_bytes(code, {"start": 0x268}, 16, 0x268, privilege=Privilege.KERNEL)
+    assert found.reached(32) == set()
+    assert found.problems() == {ProblemKind.UNRESOLVED_JUMP}
