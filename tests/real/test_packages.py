@@ -81,6 +81,11 @@ def test_apt_has_a_configuration_of_its_own(apt: PrivateApt) -> None:
     assert (apt.folder / "sources.list").read_text().endswith("file:/nowhere/debian bookworm main\n")
 
 
+def test_apt_may_be_of_another_architecture(apt: PrivateApt) -> None:
+    other = PrivateApt(apt.folder / "other", "amd64")
+    assert 'APT::Architectures { "amd64"; };' in (other.folder / "apt.conf").read_text()
+
+
 def test_the_newest_is_chosen_by_number(apt: PrivateApt, monkeypatch: pytest.MonkeyPatch) -> None:
     numbers = ("6.1.0-9-686", "6.1.0-50-686", "6.1.0-50-686-pae", "rt-686")
     chosen: list[str] = []
@@ -159,10 +164,10 @@ def test_a_fetched_kernel_is_kept_with_its_origin(tmp_path: Path, monkeypatch: p
             return deb("", tar({"./boot/invaders.exec": b"game"}))
 
     monkeypatch.setenv(real_kernels.CACHE, str(tmp_path))
-    monkeypatch.setattr(real_kernels, "_apt", lambda folder: Archive())
+    monkeypatch.setattr(real_kernels, "_apt", lambda folder, architecture: Archive())
     path, origin = real_kernels.fetch("grub-invaders")
     assert (path.read_bytes(), origin.version, origin.path) == (b"game", "1.0", "boot/invaders.exec")
-    monkeypatch.setattr(real_kernels, "_apt", lambda folder: pytest.fail("it was in the cache"))
+    monkeypatch.setattr(real_kernels, "_apt", lambda folder, architecture: pytest.fail("it was in the cache"))
     assert real_kernels.fetch("grub-invaders") == (path, origin)
     path.write_bytes(b"damaged")
     assert real_kernels.kept(real_kernels.KERNELS["grub-invaders"], path.parent) is None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Debian's archive through apt, with lists and cache of its own, as if the machine were an i386 one.
+"""Debian's archive through apt, with lists and cache of its own, as if the machine were of another architecture.
 
 The machine's own package lists, cache and foreign architectures stay as they are: nothing is installed, and
 dpkg is not involved. Only the mirror is taken from the machine's apt sources, and the suite is always
@@ -25,8 +25,8 @@ CONFIGURATION = """\
 #clear APT::Architectures;
 #clear APT::Update::Post-Invoke;
 #clear APT::Update::Post-Invoke-Success;
-APT::Architecture "i386";
-APT::Architectures {{ "i386"; }};
+APT::Architecture "{architecture}";
+APT::Architectures {{ "{architecture}"; }};
 APT::Sandbox::User "";
 APT::Update::Error-Mode "any";
 Acquire::Languages "none";
@@ -72,17 +72,18 @@ def mirror() -> str:
 class PrivateApt:
     """apt-get and apt-cache on a folder of our own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, architecture: str = "i386") -> None:
         if shutil.which("apt-get") is None:
             raise Unavailable("there is no apt-get on this machine")
-        self.folder = folder
+        self.folder, self.architecture = folder, architecture
         self._configuration = folder / "apt.conf"
         source = f"[signed-by={KEYRING}] {mirror()}" if KEYRING.exists() else mirror()
         for part in ("state/lists/partial", "cache/archives/partial", "packages"):
             (folder / part).mkdir(parents=True, exist_ok=True)
         (folder / "state/status").touch()
         (folder / "sources.list").write_text(f"deb {source} {SUITE} main\n", encoding="utf-8")
-        self._configuration.write_text(CONFIGURATION.format(folder=folder), encoding="utf-8")
+        configuration = CONFIGURATION.format(folder=folder, architecture=architecture)
+        self._configuration.write_text(configuration, encoding="utf-8")
 
     def update(self) -> None:
         """Fetch the package lists (9 MB)."""
@@ -93,7 +94,7 @@ class PrivateApt:
         wanted = re.compile(numbered(package))
         names = [name for name in self._run("apt-cache", "pkgnames").split() if wanted.fullmatch(name)]
         if not names:
-            raise Unavailable(f"{SUITE} has no such package for i386")
+            raise Unavailable(f"{SUITE} has no such package for {self.architecture}")
         return self._listed(max(names, key=_natural))
 
     def _listed(self, name: str) -> Listed:

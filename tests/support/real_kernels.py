@@ -30,6 +30,7 @@ class RealKernel:
     name: str
     package: str
     file: str
+    architecture: str = "i386"
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,16 @@ PROGRAMS = {
         RealKernel("zlib1-64.dll", "libz-mingw-w64", "usr/x86_64-w64-mingw32/lib/zlib1.dll"),
         RealKernel("grub-boot.img", "grub-pc-bin", "usr/lib/grub/i386-pc/boot.img"),
         RealKernel("grub-diskboot.img", "grub-pc-bin", "usr/lib/grub/i386-pc/diskboot.img"),
+        RealKernel("grub-relocator.mod", "grub-pc-bin", "usr/lib/grub/i386-pc/relocator.mod"),
+        RealKernel(
+            "longhaul.ko",
+            "linux-image-6.1.0-N-686",
+            "lib/modules/6.1.0-N-686/kernel/drivers/cpufreq/longhaul.ko",
+        ),
+        RealKernel("zlib-32.so", "zlib1g", "lib/i386-linux-gnu/libz.so.N.N.N"),
+        RealKernel("zlib-64.so", "zlib1g", "lib/x86_64-linux-gnu/libz.so.N.N.N", "amd64"),
+        RealKernel("lua-32.so", "liblua5.4-0", "usr/lib/i386-linux-gnu/liblua5.4.so.N.N.N"),
+        RealKernel("lua-64.so", "liblua5.4-0", "usr/lib/x86_64-linux-gnu/liblua5.4.so.N.N.N", "amd64"),
     )
 }
 """Programs of other kinds, for audits."""
@@ -106,7 +117,7 @@ def fetch(name: str) -> tuple[Path, Origin]:
 
 
 def _store(kernel: RealKernel, folder: Path) -> None:
-    apt = _apt(folder)
+    apt = _apt(folder, kernel.architecture)
     package = apt.newest(kernel.package)
     path, data = unpack(apt.download(package), numbered(kernel.file))
     origin = Origin(package.name, package.version, package.sha256, path, hashlib.sha256(data).hexdigest())
@@ -114,20 +125,20 @@ def _store(kernel: RealKernel, folder: Path) -> None:
     (folder / f"{kernel.name}.json").write_text(json.dumps(asdict(origin), indent=2) + "\n", encoding="utf-8")
 
 
-def _apt(folder: Path) -> PrivateApt:
+def _apt(folder: Path, architecture: str) -> PrivateApt:
     """apt with lists of today; a failure is remembered, so that ten tests do not wait ten times."""
-    outcome = _updated(folder)
+    outcome = _updated(folder, architecture)
     if isinstance(outcome, Unavailable):
         raise outcome
     return outcome
 
 
 @cache
-def _updated(folder: Path) -> PrivateApt | Unavailable:
+def _updated(folder: Path, architecture: str) -> PrivateApt | Unavailable:
     if os.environ.get(OFFLINE):
         return Unavailable(f"{OFFLINE} is set")
     try:
-        apt = PrivateApt(folder / "apt")
+        apt = PrivateApt(folder / ("apt" if architecture == "i386" else f"apt-{architecture}"), architecture)
         apt.update()
     except Unavailable as error:
         return error
