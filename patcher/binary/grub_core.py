@@ -156,7 +156,8 @@ def _modules(data: memoryview, prefix: str, name: str) -> Iterator[Binary]:
             number += 1
             label = prefix + _module_name(body, number)
             for found in binary.read(body, f"module {number} of {name}"):
-                yield replace(found, name=label, privilege=Privilege.FIRMWARE)
+                sections = tuple(replace(section, file_offset=None) for section in found.sections)
+                yield replace(found, name=label, privilege=Privilege.FIRMWARE, sections=sections)
         at += length
 
 

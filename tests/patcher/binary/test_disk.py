@@ -118,6 +118,7 @@ def test_a_core_image_has_a_loader_a_kernel_and_modules() -> None:
     ]  # fmt: skip
     assert kernel.returns_never == (0x9080,)
     assert (kernel.sections[0].file_offset, found["module 1"].privilege) == (None, Privilege.FIRMWARE)
+    assert all(section.file_offset is None for section in found["module 1"].sections)  # unpacked as well
 
 
 def test_multiboot_headers_in_grub_do_not_hide_it() -> None:
