@@ -55,6 +55,8 @@ def settle_branch(
     path: Sequence[Step], branch: Insn, at: int, bits: int, read: ReadConstant
 ) -> Settled | None:
     """What the end of a path settles about the branch at `at`: by as few instructions as suffice."""
+    if outcome(path, branch, bits, read) is None:
+        return None
     for count in range(1, len(path) + 1):
         part = path[-count:]
         taken = outcome(part, branch, bits, read)

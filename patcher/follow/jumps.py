@@ -12,7 +12,7 @@ from patcher.follow.modes import Processor
 from patcher.follow.operands import rm_of
 from patcher.follow.segments import near
 from patcher.follow.space import Lane
-from patcher.follow.state import State
+from patcher.follow.state import ESP, State
 from patcher.follow.table_entries import Targets
 from patcher.follow.tail_calls import is_pointer
 from patcher.follow.values import Value
@@ -26,6 +26,8 @@ _PATHS: Final = (8, 20, 64)
 _STACK_WRITERS: Final = frozenset(
     (0x68, 0x6A, 0xFF, 0xC7, 0x89, 0x87, 0x81, 0x83, 0x01, 0x29, 0x31, *range(0x50, 0x58))
 )
+_BETWEEN: Final = 4
+_OF_REGISTERS: Final = frozenset((0x89, 0x87, 0x81, 0x83, 0x01, 0x29, 0x31, 0xC7))
 
 
 class Jumps:
@@ -52,21 +54,22 @@ class Jumps:
         self.x.returning.returns(owner)
 
     def _writes_stack(self, lane: Lane, before: int) -> bool:
-        code = lane.code
-        first = code[before]
-        if lane.bits == 64 and first & 0xF0 == 0x40:
-            first = code[before + 1]
-        return first in _STACK_WRITERS
+        """May the instruction at an offset, or one right before it, write what a return takes?"""
+        for _ in range(_BETWEEN):
+            at = before + 1 if lane.bits == 64 and lane.code[before] & 0xF0 == 0x40 else before
+            if lane.code[at] not in _STACK_WRITERS:
+                return False
+            if not _is_harmless(lane.code[at], lane.code[at + 1]):
+                return True
+            earlier = lane.before(before)
+            if earlier is None:
+                return False
+            before = earlier
+        return True
 
     def indirect(self, lane: Lane, offset: int, insn: Insn, owner: int, now: Processor) -> None:
         """A near jmp through a register or memory: a constant, a jump table, a pointer, or unresolved."""
-        best = Targets()
-        for limit in _PATHS:
-            found = self._targets(lane, offset, insn, limit)
-            if found.better(best):
-                best = found
-            if best.bounded:
-                break
+        best = self._targets(lane, offset, insn)
         if best.addresses:
             self._follow_targets(lane, offset, best, owner, now)
             return
@@ -80,10 +83,18 @@ class Jumps:
         state = self.x.hindsight.before_tail_call(lane, offset)
         return state is not None and is_pointer(_value(state, insn, lane.base + offset), state.natural)
 
-    def _targets(self, lane: Lane, offset: int, insn: Insn, limit: int) -> Targets:
-        """What a path of so many instructions tells of the target of an indirect jump."""
-        at, state = lane.base + offset, self.x.hindsight.state(lane, offset, limit)[0]
-        return resolve(self.space, self.knowledge, lane, at, _value(state, insn, at), state)
+    def _targets(self, lane: Lane, offset: int, insn: Insn) -> Targets:
+        """What is best known of the target of an indirect jump, by as short a path as suffices."""
+        at, best, told = lane.base + offset, Targets(), []
+        for limit in _PATHS:
+            state, path = self.x.hindsight.state(lane, offset, limit)
+            told.append((_value(state, insn, at), state.bounds))
+            if told[-1] not in told[:-1]:
+                found = resolve(self.space, self.knowledge, lane, at, told[-1][0], state)
+                best = found if found.better(best) else best
+            if best.bounded or len(path) < limit:
+                break
+        return best
 
     def _follow_targets(self, lane: Lane, offset: int, targets: Targets, owner: int, now: Processor) -> None:
         table = targets.table
@@ -105,3 +116,10 @@ def _value(state: State, insn: Insn, at: int) -> Value:
     if insn.is_memory:
         return state.load(state.address(insn, at), size)
     return state.register(rm_of(insn), size)
+
+
+def _is_harmless(opcode: int, modrm: int) -> bool:
+    """Does it only write a register, other than (e)sp but for an addition to it?"""
+    if opcode not in _OF_REGISTERS or modrm < 0xC0:
+        return False
+    return modrm & 7 != ESP or (opcode in (0x81, 0x83) and modrm == 0xC4)
