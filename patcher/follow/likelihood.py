@@ -3,8 +3,8 @@
 
 A letter is a logarithm of that ratio in half bits, M is 0. The counts are of 2.5 million instructions of compiled
 code (Debian's Linux modules, libc, libm, busybox; 32 and 64 bit) and of 0.8 million that their read-only data decode
-to. What occurs in neither counts as somewhat unlikely; sensitive instructions, rare anywhere but in kernels, as no
-more than that.
+to (`vmm/bench/audit/likelihood_counts.py` counts). What occurs in neither counts as somewhat unlikely; sensitive
+instructions, rare anywhere but in kernels, as no more than that.
 """
 
 import re
@@ -88,7 +88,7 @@ _f    JAJJAAVVAAAAACIK
 
 _REST: Final = {32: "SYG", 64: "OWV"}
 """Maps 0F 38 and 0F 3A, and VEX."""
-_PREFIXES: Final = dict(zip(b"\x26\x2e\x36\x3e\x64\x65\x66\x67\xf0\xf2\xf3", range(11), strict=True))
+PREFIXES: Final = dict(zip(b"\x26\x2e\x36\x3e\x64\x65\x66\x67\xf0\xf2\xf3", range(11), strict=True))
 _PREFIX_ODDS: Final = {32: "AAAJDIQAONQ", 64: "ASACMHUASXU"}
 
 _TEXT: Final = re.compile(rb"[\t\n\r\x1b -~]{5,}\0|[\t\n\r -~]{12,}|(?:[ -~]\0){4,}")
@@ -116,7 +116,7 @@ def instruction_score(insn: Insn) -> float:
         score = max(score, _SENSITIVE)
     letters = _PREFIX_ODDS[64 if insn.bits == 64 else 32]
     for byte in insn.raw[: insn.prefixes]:
-        index = _PREFIXES.get(byte)
+        index = PREFIXES.get(byte)
         if index is not None and not (insn.bits == 16 and byte in (0x66, 0x67, 0x2E, 0x26)):
             score += (ord(letters[index]) - ord("M")) / 2
     return score
