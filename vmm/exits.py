@@ -12,6 +12,7 @@ from patcher.catalogue import SensitiveInsn, classify
 from patcher.catalogue.invalid import DISPUTED, HIDING, TOO_LONG, UNDECODABLE
 from patcher.check import Verdict
 from patcher.patch import PatchState
+from patcher.scan import CROSSING, UNKNOWN
 from patcher.tactic import Closing
 from patcher.x86.decode import MAX_LENGTH, Truncated, decode, too_long
 from patcher.x86.exceptions import BP, DB, GP, NM, UD, WITH_ERROR_CODE, GuestFault
@@ -226,7 +227,7 @@ class Exits:
             row = DISPUTED
         if patch is not None and patch.row is HIDING:
             return Action(self._alone, insn, HIDING)
-        if row is None:
+        if row is None or not self._is_shown(page, linear):
             return Action(self._look_again, insn, UNDECODABLE)
         action = Action(EFFECTS[row.effect], insn, row)
         if offset + len(insn.raw) <= PAGE:  # else what follows depends on how the next page is mapped
@@ -234,18 +235,24 @@ class Exits:
         self._remember(action)
         return action
 
+    def _is_shown(self, page: CodePage, linear: int) -> bool:
+        """Is `page` what is mapped there? The guest may have mapped another one, and not flushed yet."""
+        here = page.scan.original[linear & 0xFFF :][:MAX_LENGTH]
+        return self.vcpu.mem.fetch_bytes(linear, len(here)) == here
+
     def _alone(self, _v: Processor, _insn: Insn) -> None:
         """Bytes of the instruction must stay hidden from all other decodings: the engine runs it by itself."""
         self._retranslate()
         self.step_alone()
 
     def _look_again(self, _v: Processor, _insn: Insn) -> None:
-        """The next page is mapped otherwise than it was: the trap belongs to no instruction now."""
+        """This page or the next is mapped otherwise than it was: the trap belongs to no instruction now."""
         linear = self._retranslate()
         page = self.code.executed(linear >> 12 | (USER if self.vcpu.cpl == 3 else 0))
-        patch = page.scan.patches.get(linear & 0xFFF) if isinstance(page, CodePage) else None
-        if isinstance(page, CodePage) and patch is not None and patch.state is PatchState.ENABLED:
-            page.scan.take_back(patch.site, "the instruction goes on otherwise on the next page")
+        if isinstance(page, CodePage) and page.scan.lengths[linear & 0xFFF] in (UNKNOWN, CROSSING):  # else it must stay
+            patch = page.scan.patches.get(linear & 0xFFF)
+            if patch is not None and patch.state is PatchState.ENABLED:
+                page.scan.take_back(patch.site, "the instruction goes on otherwise on the next page")
         self.code.forget()
 
     def _retranslate(self) -> int:

@@ -125,3 +125,38 @@ def test_an_instruction_too_long_stays_closed_when_the_bytes_behind_it_change(by
         report = machine.run(timeout=60)
     assert f"at guest address {at + 4:#010x}: #GP(0x0)" in report.message
     assert witness.complaints == []
+
+
+DIRECTORY, TABLE, WINDOW_TABLE, FIRST, SECOND, WINDOW = 0x106000, 0x107000, 0x108000, 0x104000, 0x105000, 0x400000
+
+
+def remapped(first: str, second: str) -> bytes:
+    """A guest whose code maps another page in its own place, without a flush, right before `first` stands there and
+    `second` in the other page. Later it maps the first one again, flushes, runs `first`, and exits with AL.
+    """
+    start = code("bc", word(0x10A000), "b8", word(DIRECTORY), "0f22d8 0f20c0 0d 00000080 0f22c0")
+    start += b"\xb8" + word(SECOND | 3)
+    start += b"\xe8" + word(WINDOW - (ENTRY + len(start)) - 5)
+    start += code("c705", word(WINDOW_TABLE), word(FIRST | 3), "0f013d", word(WINDOW), "b8", word(0))  # mov, invlpg
+    start += b"\xe8" + word(WINDOW + 5 - (ENTRY + len(start)) - 5)
+    store = code("a3", word(WINDOW_TABLE))
+    return image({
+        ENTRY: start + EXIT_EAX, FIRST: store + code(first, "c3"), SECOND: store + code(second, "c3"),
+        DIRECTORY: word(TABLE | 3) + word(WINDOW_TABLE | 3), WINDOW_TABLE: word(FIRST | 3),
+        TABLE: b"".join(word(page << 12 | 3) for page in range(1024)),
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize("policy", ["fast", "trap", "native"])
+@pytest.mark.parametrize(
+    ("first", "second", "low_byte"),
+    [("0f20c0", "909090", 0x11), ("0f00c8", "909090", 0), ("0f20c0", "0f20d0", 0x11), ("0f20d0", "0f20c0", 0)],
+    ids=["cr0 and nops", "str and nops", "cr0 and cr2", "cr2 and cr0"],
+)
+def test_a_page_that_is_mapped_again_is_still_closed(first: str, second: str, low_byte: int, policy: str) -> None:
+    """The trap of the first page is hit when the tables name the second already."""
+    with Machine(kernel=remapped(first, second), memory=4, no_reboot=True, policy=policy) as machine:
+        witness = Witness(machine) if policy != "native" else None
+        report = machine.run(timeout=60)
+    assert report.exit_status == exit_status(low_byte), report.message
+    assert witness is None or witness.complaints == []
