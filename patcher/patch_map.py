@@ -37,7 +37,8 @@ _LENGTH: Final = struct.Struct("<I")
 _RECORD: Final = struct.Struct("<16sH")
 _KEY: Final = 16
 _LENGTHS: Final = bytes((UNKNOWN, *range(1, MAX_LENGTH + 1), CROSSING))
-_PARTS: Final = ("x86/*.py*", "catalogue/*.py*", "scan.py*", "tactic.py*", "lethal.py*", "patch_map.py*")
+_NAMES: Final = ("scan", "check", "inherit", "patch", "tactic", "lethal", "patch_map")
+_PARTS: Final = ("x86/*.py*", "catalogue/*.py*", *(f"{name}.py*" for name in _NAMES))
 """The code that decides what a record holds."""
 
 
