@@ -14,7 +14,7 @@ from typing import Final
 
 from patcher.errors import PatcherError
 from patcher.patch_map import PatchMap, decode_map
-from vmm.errors import VmmError
+from vmm.errors import BootError
 
 MOST_BYTES: Final = 256 << 20
 """The most that all maps may take; the ones that were not used for longest go first."""
@@ -59,13 +59,13 @@ class PageCache:
 
 
 def read_map(file: Path) -> PatchMap:
-    """The map that a user named. Raises `VmmError` when there is none, or none that fits."""
+    """The map that a user named. Raises `BootError` when there is none, or none that fits."""
     try:
         return decode_map(file.read_bytes(), str(file))
     except OSError as error:
-        raise VmmError(f"{file}: {error.strerror}.") from None
+        raise BootError(f"{file}: {error.strerror}.") from None
     except PatcherError as error:
-        raise VmmError(str(error)) from None
+        raise BootError(str(error)) from None
 
 
 def write_in_one_step(file: Path, content: bytes) -> None:

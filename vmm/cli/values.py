@@ -4,6 +4,7 @@
 Each function is the `type` of a click option and raises BadParameter with a sentence.
 """
 
+import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -45,6 +46,18 @@ def address(text: str) -> int:
     if not 0 <= value < 1 << 32:
         raise click.BadParameter(f"{text} is not within 4 GiB")
     return value
+
+
+def keep_apart(output: str | None, read: Iterable[str]) -> None:
+    """Raise UsageError when `-o` names one of the files that are to be read: it would be lost."""
+    for path in read:
+        if (
+            output is not None
+            and os.path.exists(output)
+            and os.path.exists(path)
+            and os.path.samefile(output, path)
+        ):
+            raise click.UsageError(f"-o {output} is what is to be read, and would be lost")
 
 
 def chardev(*words: str) -> Callable[[str], str]:

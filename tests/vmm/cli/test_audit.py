@@ -124,3 +124,11 @@ def test_explain(patchvisor) -> None:
     said = patchvisor("explain", "sitd")
     assert (said.status, said.out) == (2, "")
     assert "There is no rule 'sitd' (did you mean sidt?)." in said.err
+
+
+def test_a_report_does_not_replace_what_it_is_about(patchvisor, image: str) -> None:
+    before = Path(image).read_bytes()
+    said = patchvisor("audit", image, "-o", image)
+    assert said.status == 2
+    assert f"-o {image} is what is to be read, and would be lost" in said.err
+    assert Path(image).read_bytes() == before

@@ -4,6 +4,7 @@
 import json
 from pathlib import Path
 
+import elf_maker
 import pytest
 
 import guests
@@ -55,3 +56,43 @@ def test_files_that_are_none_are_sentences(patchvisor, hello: Path, tmp_path: Pa
     assert str(text) in said.err
     said = patchvisor("patch", str(hello), "-o", str(tmp_path / "no" / "folder"))
     assert said.status == 2
+
+
+def test_the_image_is_not_written_over(patchvisor, hello: Path, tmp_path: Path) -> None:
+    before = hello.read_bytes()
+    (tmp_path / "link").symlink_to(hello)
+    for output in (hello, tmp_path / "link"):
+        said = patchvisor("patch", str(hello), "-o", str(output))
+        assert (said.status, said.out) == (2, "")
+        assert f"-o {output} is what is to be read, and would be lost" in said.err
+    assert hello.read_bytes() == before
+
+
+def test_what_is_no_file_is_written_to_and_not_replaced(patchvisor, hello: Path, tmp_path: Path) -> None:
+    place = tmp_path / "null"
+    place.symlink_to("/dev/null")
+    assert patchvisor("patch", str(hello), "-o", str(place)).status == 0
+    assert place.is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"), [(None, "No such file or directory."), (b"x", "is no patch map.")]
+)
+def test_a_map_that_cannot_be_used_is_no_fault_of_ours(
+    patchvisor, hello: Path, tmp_path: Path, content: bytes | None, sentence: str
+) -> None:
+    file = tmp_path / "map"
+    if content is not None:
+        file.write_bytes(content)
+    said = patchvisor("run", str(hello), "--patches", str(file))
+    assert said.status == 66
+    assert sentence in said.err
+
+
+def test_names_in_a_difference_steer_no_terminal(patchvisor, tmp_path: Path) -> None:
+    for name, code in (("a", b"\xc3"), ("b", b"\x9c\xc3")):
+        part = elf_maker.Part(".text", code, elf_maker.ALLOC | elf_maker.EXEC)
+        symbol = elf_maker.Sym("\x1b[31mevil", 0, 0, size=len(code))
+        (tmp_path / name).write_bytes(bytes(elf_maker.Maker([part], [symbol])))
+    said = patchvisor("diff", str(tmp_path / "a"), str(tmp_path / "b"))
+    assert said.out.startswith("+ \\x1b[31mevil+0x0 pushf [9c]")

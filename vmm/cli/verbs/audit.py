@@ -17,6 +17,7 @@ from vmm.cli.audit_options import (
     with_options,
 )
 from vmm.cli.audit_progress import AuditProgress
+from vmm.cli.values import keep_apart
 
 if TYPE_CHECKING:
     from patcher.auditing.ignore import Ignore
@@ -43,6 +44,7 @@ def command(jobs: int | None, shard: str | None, journal: str | None, engine: st
     options, fail_on = audit_options(choices), level(choices)
     known, ignored = baseline(choices), ignores(choices)
     with ExitStack() as opened:
+        keep_apart(choices.output, choices.paths)
         stream = _stream(choices.output, opened)
         from patcher.auditing.many import audit_many, tasks_of
 

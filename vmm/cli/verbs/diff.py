@@ -67,6 +67,8 @@ def _text(found: "MapDiff") -> str:
 
 
 def _name(site: "Listed") -> str:
+    from patcher.report.text import printable
+
     place = f"{site.function or site.section}+{site.function_offset:#x}"
     program = f"{site.program}: " if site.program else ""
-    return f"{program}{place} {site.rule} [{site.raw.hex(' ')}] at {site.address:#x}"
+    return printable(f"{program}{place} {site.rule} [{site.raw.hex(' ')}] at {site.address:#x}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vmm.cli.image import image_contents, unreadable_is_no_image
+from vmm.cli.values import keep_apart
 
 if TYPE_CHECKING:
     from patcher.patch_map import PatchMap
@@ -28,6 +29,7 @@ def command(image: str, output: str, cpl: str) -> int:
     from patcher.auditing.options import AuditOptions
     from patcher.laying import map_of
 
+    keep_apart(output, (image,))
     options = AuditOptions(cpl=None if cpl == "auto" else int(cpl), purposes=False)
     with unreadable_is_no_image():
         found = map_of(image_contents(image), image, options)
@@ -37,10 +39,8 @@ def command(image: str, output: str, cpl: str) -> int:
 
 
 def _write(file: Path, content: bytes) -> None:
-    from vmm.page_cache import write_in_one_step
-
     try:
-        write_in_one_step(file, content)
+        file.write_bytes(content)
     except OSError as error:
         raise click.UsageError(f"-o {file}: {error.strerror}") from None
 
