@@ -9,11 +9,12 @@ function; the rest is likely.
 from typing import Final
 
 from patcher.follow.edges import Via, key_of
-from patcher.follow.evidence import data_words, taken
+from patcher.follow.evidence import data_words, tables_in_code, taken
 from patcher.follow.explorer import Explorer
 from patcher.follow.likelihood import is_text, plausibility, score
 from patcher.follow.modes import START, Processor, starts_protected_mode
 from patcher.follow.padding import padding_before
+from patcher.follow.remains import remains
 from patcher.follow.space import Lane
 from patcher.follow.trial import attempt
 
@@ -32,8 +33,27 @@ def try_named(x: Explorer) -> bool:
         tried.update(found)
         stayed = [_try_named(x, *_split(key)) for key in found]
         if not any(stayed):
-            return changed
+            break
         changed = True
+    return _try_tables(x) or changed
+
+
+def _try_tables(x: Explorer) -> bool:
+    """Follow what tables of pointers between the functions name, until they name nothing new."""
+    changed = False
+    while sum(_try_in_table(x, address) for address in _in_tables(x)):
+        changed = True
+    return changed
+
+
+def _in_tables(x: Explorer) -> list[int]:
+    return sorted(set(tables_in_code(x.space, remains(x.space).gaps)))
+
+
+def _try_in_table(x: Explorer, address: int) -> bool:
+    lane = x.space.lane(address, x.binary.mode)
+    begins = lane is not None and padding_before(lane, address - lane.base)
+    return begins and try_at(x, address, x.binary.mode, None)
 
 
 def _try_named(x: Explorer, address: int, bits: int) -> bool:

@@ -3,7 +3,7 @@
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from patcher.binary.model import Binary, Section
@@ -107,6 +107,26 @@ def _words(section: Section, target: Section, size: int) -> Iterator[int]:
             word = int.from_bytes(data[at : at + size], "little")
             if target.address <= word < target.address + len(target.data):
                 yield word
+
+
+def tables_in_code(space: Space, gaps: Iterable[tuple[int, int]]) -> Iterator[int]:
+    """Addresses of code in bytes that no path reaches, where several such words lie in a row: images without sections
+    keep their tables of pointers between the functions."""
+    if space.binary.pointers or any(not section.executable for section in space.binary.sections):
+        return
+    for start, end in gaps:
+        index = space.section_index(start)
+        section = space.binary.sections[index]
+        base = section.address
+        if base >= LOWEST_ABSOLUTE:
+            found = dict(_dwords(space.code(index)[start - base : end - base], section))
+            yield from (word for at, word in found.items() if at - 4 in found or at + 4 in found)
+
+
+def _dwords(data: bytes, target: Section) -> Iterator[tuple[int, int]]:
+    """Offsets and values of the words in `data` that lie in a section."""
+    for at in words_into(data, target.address, target.address + len(target.data)):
+        yield at, int.from_bytes(data[at : at + 4], "little")
 
 
 def is_named(binary: Binary, address: int) -> bool:

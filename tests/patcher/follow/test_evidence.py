@@ -50,3 +50,20 @@ def test_padding_is_no_gap() -> None:
     code = b"\xc3" + bytes.fromhex("8db42600000000 8d7600 660f1f440000 90") + b"\xc3"
     found = follow_bytes(code, {"start": BASE})
     assert found.flow.padding[0] == (BASE + 1, BASE + 18)
+
+
+def test_functions_that_a_table_in_an_image_without_sections_names() -> None:
+    text = (
+        "start: ret\n.balign 0x10\none: pushl %ebp\nmovl %esp, %ebp\ncli\npopl %ebp\nret\n"
+        ".balign 0x10\ntwo: pushl %ebp\nmovl %esp, %ebp\nsti\npopl %ebp\nret\n.balign 0x10\ntable: .long one, two"
+    )
+    found = followed(text)
+    assert {"one", "two"} <= found.reached()
+
+
+def test_one_word_alone_is_no_table() -> None:
+    text = (
+        "start: ret\n.balign 0x10\none: pushl %ebp\nmovl %esp, %ebp\ncli\npopl %ebp\nret\n"
+        ".balign 0x10\ntable: .long one, 0"
+    )
+    assert "one" not in followed(text).reached()
