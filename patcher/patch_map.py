@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import blake2b, sha256
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -36,6 +37,8 @@ _HEAD: Final = struct.Struct("<8s16s32s")
 _LENGTH: Final = struct.Struct("<I")
 _RECORD: Final = struct.Struct("<16sH")
 _KEY: Final = 16
+_LARGEST: Final = 1 << 18
+"""More than the largest record: 65,535 sites."""
 _LENGTHS: Final = bytes((UNKNOWN, *range(1, MAX_LENGTH + 1), CROSSING))
 _NAMES: Final = ("scan", "check", "inherit", "patch", "tactic", "lethal", "patch_map")
 _PARTS: Final = ("x86/*.py*", "catalogue/*.py*", *(f"{name}.py*" for name in _NAMES))
@@ -133,8 +136,7 @@ def decode_map(data: bytes, name: str) -> PatchMap:
     listed, packed = _parts(data, name)
     try:
         sites = _listed_from_json(listed, name) if listed else ()
-        records = zlib.decompressobj().decompress(packed, MOST_PAGES * (_RECORD.size + 3 * PAGE))
-        pages = dict(_unpack(records))
+        pages = dict(islice(_unpack(packed), MOST_PAGES))
     except (ValueError, RecursionError, zlib.error, struct.error):
         raise PatcherError(f"{name} is damaged: its records cannot be unpacked.") from None
     return PatchMap(pages, sites)
@@ -189,15 +191,29 @@ def _pack(key: bytes, page: PageRecord) -> bytes:
     return _RECORD.pack(key, count) + struct.pack(f"<{count}H", *page.sites) + page.lengths
 
 
-def _unpack(records: bytes) -> Iterator[tuple[bytes, PageRecord]]:
-    at = 0
-    while at < len(records):
-        key, count = _RECORD.unpack_from(records, at)
-        at += _RECORD.size
-        sites = struct.unpack_from(f"<{count}H", records, at)
-        at += 2 * count
-        lengths = struct.unpack_from(f"{PAGE}s", records, at)[0]
-        if lengths.translate(None, _LENGTHS) or max(sites, default=0) >= PAGE:
-            raise ValueError
-        yield key, PageRecord(sites, lengths)
-        at += PAGE
+def _unpack(packed: bytes) -> Iterator[tuple[bytes, PageRecord]]:
+    """The records, unpacked one after the other: a file may promise more than memory holds."""
+    unpacker, buffer, at = zlib.decompressobj(), b"", 0
+    while True:
+        while len(buffer) - at < _LARGEST and not unpacker.eof:
+            more = unpacker.decompress(packed, 4 * _LARGEST)
+            packed = unpacker.unconsumed_tail
+            if not (more or packed or unpacker.eof):
+                raise ValueError
+            buffer, at = buffer[at:] + more, 0
+        if at == len(buffer):
+            return
+        key, record, end = _record(buffer, at)
+        yield key, record
+        at = end
+
+
+def _record(buffer: bytes, at: int) -> tuple[bytes, PageRecord, int]:
+    """The record at an offset, and the offset behind it. Raises ValueError and struct.error for what is none."""
+    key, count = _RECORD.unpack_from(buffer, at)
+    sites = struct.unpack_from(f"<{count}H", buffer, at + _RECORD.size)
+    start = at + _RECORD.size + 2 * count
+    lengths = struct.unpack_from(f"{PAGE}s", buffer, start)[0]
+    if lengths.translate(None, _LENGTHS) or max(sites, default=0) >= PAGE:
+        raise ValueError
+    return key, PageRecord(sites, lengths), start + PAGE

@@ -2,6 +2,7 @@
 """Patch maps: a page laid from a map is the page that scanning makes, and a damaged map is none."""
 
 import struct
+import tracemalloc
 import zlib
 from hashlib import sha256
 from pathlib import Path
@@ -185,3 +186,14 @@ def test_a_scan_that_was_interrupted_leaves_nothing_half_known(monkeypatch: pyte
     with pytest.raises(KeyboardInterrupt):
         scan.discover(0)
     assert not PatchMap().learn(scan, Closing.ALL)
+
+
+def test_a_map_that_promises_too_much_is_never_held_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = PatchMap().encode()
+    body = file[56:60] + zlib.compress(bytes(16384 * (18 + PAGE)))
+    tracemalloc.start()
+    found = decode_map(file[:24] + sha256(body).digest() + body, "m")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(found.pages) == 1
+    assert peak < 8 << 20
