@@ -57,7 +57,7 @@ def _time(name: str, seconds: float | None) -> Iterator[None]:
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
     except _Ring:
-        raise OutOfTime(f"{name} takes more than {seconds:g} seconds.") from None
+        raise OutOfTime(f"{name} takes more than {seconds:g} second{'s' * (seconds != 1)}.") from None
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)

@@ -7,8 +7,10 @@ another one; outcomes come as they are ready.
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from pathlib import Path
 from typing import Final, Protocol
 
+from patcher.archive.walk import shown_path
 from patcher.auditing.many import Outcome, Runner, Task, Work
 from patcher.auditing.model import Unreadable
 from patcher.errors import PatcherError
@@ -65,4 +67,4 @@ def _outcome(future: _Future, path: str) -> Outcome:
     if error is None:
         return future.result()
     reason = f"No worker of the cluster could audit it: {type(error).__name__}: {error}"
-    return Outcome(path, unreadable=(Unreadable(path, reason),))
+    return Outcome(path, unreadable=(Unreadable(shown_path(Path(path)), reason),))

@@ -12,8 +12,10 @@ import signal
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 from typing import Final
 
+from patcher.archive.walk import shown_path
 from patcher.auditing.many import Outcome, Runner, Task, Work
 from patcher.auditing.model import Unreadable
 
@@ -106,4 +108,4 @@ def _alone(work: Work, task: Task) -> Outcome:
             return executor.submit(work, task).result()
         except BrokenProcessPool:
             reason = "The process that audited it was ended from outside, perhaps for want of memory."
-            return Outcome(task.path, unreadable=(Unreadable(task.path, reason),))
+            return Outcome(task.path, unreadable=(Unreadable(shown_path(Path(task.path)), reason),))

@@ -2,6 +2,7 @@
 """The options of `patchvisor audit` that say who works, on which part, and what is kept for another run."""
 
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -83,6 +84,8 @@ def _runner(choices: FleetChoices, files: int) -> "Runner":
     if (choices.engine == "dask") != (choices.scheduler is not None):
         raise click.UsageError("--engine dask and --scheduler ADDR belong together")
     if choices.scheduler is not None:
+        if re.fullmatch(r"(\w+://)?\S+:\d+", choices.scheduler) is None:
+            raise click.UsageError(f"--scheduler {choices.scheduler}: write tcp://HOST:PORT")
         from patcher.fleet.cluster import cluster
 
         return cluster(choices.scheduler)

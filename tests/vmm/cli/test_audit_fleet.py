@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import guests
+from patcher.errors import PatcherError
 
 
 @pytest.fixture
@@ -49,6 +50,7 @@ def test_a_journal_saves_the_work(patchvisor, folder: Path, monkeypatch: pytest.
     [
         (["--shard", "4/3"], "--shard 4/3: There is no part 4 of 3: parts are counted from 1."),
         (["--engine", "dask"], "--engine dask and --scheduler ADDR belong together"),
+        (["--engine", "dask", "--scheduler", "here"], "--scheduler here: write tcp://HOST:PORT"),
         (
             ["--journal", "images/notes.txt"],
             "is no journal of an audit with these options; name another file.",
@@ -69,3 +71,15 @@ def test_what_is_no_report_cannot_be_merged(patchvisor, folder: Path) -> None:
     assert said.status == 2
     assert "images/notes.txt is no JSON report of an audit" in said.err
     assert patchvisor("merge", "absent").status == 2
+
+
+def test_a_cluster_that_does_not_answer_is_no_fault_of_ours(
+    patchvisor, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def runner(work: object, tasks: object) -> object:
+        raise PatcherError("No Dask scheduler answers at tcp://127.0.0.1:9.")
+
+    monkeypatch.setattr("patcher.fleet.cluster.cluster", lambda address: runner)
+    said = patchvisor("audit", "images", "--engine", "dask", "--scheduler", "tcp://127.0.0.1:9")
+    assert said.status == 2
+    assert "No Dask scheduler answers" in said.err

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from patcher.errors import PatcherError
 from vmm.cli.audit_fleet import FleetChoices, part, runner, with_fleet_options
 from vmm.cli.audit_options import (
     AuditChoices,
@@ -51,7 +52,12 @@ def command(jobs: int | None, shard: str | None, journal: str | None, engine: st
         tasks = part(fleet, list(tasks_of(choices.paths)))
         chosen_runner = opened.enter_context(runner(fleet, options, len(tasks)))
         with AuditProgress(len(tasks)) as progress:
-            report = audit_many(tasks, options, chosen_runner, lambda outcome: progress.tell(outcome.path))
+            try:
+                report = audit_many(
+                    tasks, options, chosen_runner, lambda outcome: progress.tell(outcome.path)
+                )
+            except PatcherError as error:  # of the runner: what files cause is in the report
+                raise click.UsageError(str(error)) from None
         report = _reduced(report, known, ignored)
         _write(report, choices, stream)
     return _status(report, fail_on)
