@@ -9,7 +9,7 @@ function; the rest is likely.
 from typing import Final
 
 from patcher.follow.edges import Via, key_of
-from patcher.follow.evidence import data_words, tables_in_code, taken
+from patcher.follow.evidence import tables_in_code, taken
 from patcher.follow.explorer import Explorer
 from patcher.follow.likelihood import is_text, plausibility, score
 from patcher.follow.modes import START, Processor, starts_protected_mode
@@ -81,7 +81,7 @@ def _named(x: Explorer) -> set[int]:
     found = {key_of(address, mode) for address in x.binary.pointers}
     for lane in list(x.space.lanes.values()):
         found.update(key_of(address, lane.bits) for address in taken(x.space, x.knowledge, lane))
-    found.update(key_of(address, mode) for address in data_words(x.binary))
+    found.update(key_of(address, mode) for address in x.space.named_by_data)
     return found
 
 

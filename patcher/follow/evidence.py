@@ -9,11 +9,8 @@ from typing import Final
 from patcher.binary.model import Binary, Section
 from patcher.follow.knowledge import Knowledge
 from patcher.follow.modes import instruction
+from patcher.follow.pointers import LOW, LOWEST_ABSOLUTE, words_into
 from patcher.follow.space import Lane, Space
-
-_LOW: Final = 0xFFFFFFFF
-LOWEST_ABSOLUTE: Final = 0x1000
-"""Below this, words of data are small numbers, not addresses."""
 
 _RELATIVE: Final = re.compile(rb"[\x48\x4c]\x8d[\x05\x0d\x15\x1d\x25\x2d\x35\x3d]")
 _FROM_GOT: Final = re.compile(
@@ -58,21 +55,6 @@ def _from_got(space: Space, got: int, lane: Lane) -> Iterator[int]:
                 yield target
 
 
-def words_into(data: bytes, start: int, end: int) -> Iterator[int]:
-    """Offsets at which a 32-bit word of `data` is the low half of an address in `[start, end)`."""
-    low, high = start & _LOW, (end - 1) & _LOW
-    if start >= end or low > high:
-        return
-    third, fourth = (low >> 16 & 0xFF, high >> 16 & 0xFF), (low >> 24, high >> 24)
-    if fourth[0] != fourth[1]:
-        third = (0, 0xFF)
-    pattern = b"(?=..[%b-%b][%b-%b])" % tuple(re.escape(bytes([n])) for n in (*third, *fourth))
-    for match in re.compile(pattern, re.DOTALL).finditer(data):
-        at = match.start()
-        if low <= int.from_bytes(data[at : at + 4], "little") <= high:
-            yield at
-
-
 def _immediates(space: Space, lane: Lane, section: Section) -> Iterator[int]:
     """push, mov to a register, mov to memory, with an immediate that lies in a section."""
     code = lane.code
@@ -85,28 +67,7 @@ def _immediates(space: Space, lane: Lane, section: Section) -> Iterator[int]:
             continue
         word = int.from_bytes(code[at : at + 4], "little")
         if insn.imm == word and (insn.opcode in (0x68, 0xC7) or insn.opcode & 0xF8 == 0xB8):
-            yield section.address & ~_LOW | word
-
-
-def data_words(binary: Binary) -> Iterator[int]:
-    """Aligned words of data that are addresses in executable sections; relocations tell better where they are."""
-    if binary.pointers:
-        return
-    size = 8 if binary.mode == 64 else 4
-    for target in binary.sections:
-        if target.executable and target.address >= LOWEST_ABSOLUTE:
-            for section in binary.sections:
-                if not section.executable:
-                    yield from _words(section, target, size)
-
-
-def _words(section: Section, target: Section, size: int) -> Iterator[int]:
-    data = bytes(section.data)
-    for at in words_into(data, target.address, target.address + len(target.data)):
-        if (section.address + at) % size == 0:
-            word = int.from_bytes(data[at : at + size], "little")
-            if target.address <= word < target.address + len(target.data):
-                yield word
+            yield section.address & ~LOW | word
 
 
 def tables_in_code(space: Space, gaps: Iterable[tuple[int, int]]) -> Iterator[int]:

@@ -6,9 +6,11 @@ that no instruction may start there. The marks end a walk without being looked f
 """
 
 from bisect import bisect_right, insort
+from functools import cached_property
 from typing import Final
 
 from patcher.binary.model import Binary, Section
+from patcher.follow.pointers import data_words
 from patcher.x86.insn import Insn
 from patcher.x86.length_tables import Tables, tables
 from patcher.x86.walk import Item
@@ -97,6 +99,11 @@ class Space:
         self.data: list[tuple[int, int]] = []
         self.dead: set[tuple[int, int]] = set()
         self._fields = binary.fields
+
+    @cached_property
+    def named_by_data(self) -> tuple[int, ...]:
+        """Addresses of code that words of data hold."""
+        return tuple(data_words(self.binary))
 
     def section_index(self, address: int) -> int:
         """The index of the section that holds an address, -1 when none does."""

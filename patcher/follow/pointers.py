@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Words that hold addresses of code, found by one regular expression over their upper bytes."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from patcher.binary.model import Binary, Section
+
+LOW: Final = 0xFFFFFFFF
+LOWEST_ABSOLUTE: Final = 0x1000
+"""Below this, words of data are small numbers, not addresses."""
+
+
+def words_into(data: bytes, start: int, end: int) -> Iterator[int]:
+    """Offsets at which a 32-bit word of `data` is the low half of an address in `[start, end)`."""
+    low, high = start & LOW, (end - 1) & LOW
+    if start >= end or low > high:
+        return
+    third, fourth = (low >> 16 & 0xFF, high >> 16 & 0xFF), (low >> 24, high >> 24)
+    if fourth[0] != fourth[1]:
+        third = (0, 0xFF)
+    pattern = b"(?=..[%b-%b][%b-%b])" % tuple(re.escape(bytes([n])) for n in (*third, *fourth))
+    for match in re.compile(pattern, re.DOTALL).finditer(data):
+        at = match.start()
+        if low <= int.from_bytes(data[at : at + 4], "little") <= high:
+            yield at
+
+
+def data_words(binary: Binary) -> Iterator[int]:
+    """Aligned words of data that are addresses in executable sections; relocations tell better where they are."""
+    if binary.pointers:
+        return
+    size = 8 if binary.mode == 64 else 4
+    for target in binary.sections:
+        if target.executable and target.address >= LOWEST_ABSOLUTE:
+            for section in binary.sections:
+                if not section.executable:
+                    yield from _words(section, target, size)
+
+
+def _words(section: Section, target: Section, size: int) -> Iterator[int]:
+    data = bytes(section.data)
+    for at in words_into(data, target.address, target.address + len(target.data)):
+        if (section.address + at) % size == 0:
+            word = int.from_bytes(data[at : at + size], "little")
+            if target.address <= word < target.address + len(target.data):
+                yield word
