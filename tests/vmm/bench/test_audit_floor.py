@@ -26,18 +26,18 @@ PART = (
 
 #: class, tiers -> least precision, least recall
 FLOORS = {
-    ("a", CONFIRMED): (0.998, 0.990),
-    ("a", LIKELY): (0.998, 0.998),
+    ("a", CONFIRMED): (0.999, 0.995),
+    ("a", LIKELY): (0.999, 0.999),
     ("a", ALL_TIERS): (0.0, 0.999),
-    ("b", CONFIRMED): (0.99, 0.91),
-    ("b", LIKELY): (0.94, 0.93),
+    ("b", CONFIRMED): (0.997, 0.930),
+    ("b", LIKELY): (0.947, 0.943),
     ("b", ALL_TIERS): (0.0, 0.999),
-    ("c", CONFIRMED): (0.98, 0.91),
-    ("c", LIKELY): (0.73, 0.93),
-    ("c", ALL_TIERS): (0.0, 0.998),
-    ("d", CONFIRMED): (0.99, 0.74),
-    ("d", LIKELY): (0.98, 0.94),
-    ("d", ALL_TIERS): (0.0, 0.985),
+    ("c", CONFIRMED): (0.997, 0.950),
+    ("c", LIKELY): (0.75, 0.950),
+    ("c", ALL_TIERS): (0.0, 0.999),
+    ("d", CONFIRMED): (0.995, 0.975),
+    ("d", LIKELY): (0.991, 0.995),
+    ("d", ALL_TIERS): (0.0, 0.999),
 }
 
 
