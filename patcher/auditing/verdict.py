@@ -28,6 +28,12 @@ _SETTLED: Final = {
     ProblemKind.OUTSIDE: "{n} path{s} what the file holds, first at {at:#x}.",
     ProblemKind.BUDGET: "The limit for one file was reached before all was followed.",
 }
+_HARMLESS_TABLES: Final = frozenset({
+    "__mcount_loc", "__jump_table", ".smp_locks", ".static_call_sites", ".static_call_tramp_key", ".retpoline_sites",
+    ".return_sites", ".call_sites", ".ibt_endbr_seal",
+})  # fmt: skip
+"""Tables by which Linux writes only calls, jumps, no-ops and prefixes, none of them sensitive (arch/x86/kernel/
+alternative.c, ftrace.c, jump_label.c, static_call.c); the int3 that it lays down meanwhile traps by itself."""
 _VERBS: Final = {
     ProblemKind.BAD_PATH: (" ends", "s end"),
     ProblemKind.UNKNOWN_MODE: (" goes", "s go"),
@@ -137,7 +143,7 @@ def _unseen(code: CodeMap) -> Iterator[str]:
     for section in code.binary.sections:
         if section.executable and section.writable and code.binary.privilege is Privilege.USER:
             yield f"{section.name or 'A section'} at {section.address:#x} holds code and can be written."
-    tables = Counter(one.table for one in code.binary.rewritten)
+    tables = Counter(one.table for one in code.binary.rewritten if one.table not in _HARMLESS_TABLES)
     if tables:
         listed = ", ".join(f"{table} {count}" for table, count in sorted(tables.items()))
         yield f"The program rewrites {_count(tables.total(), 'place', 'places')} of its own code ({listed})."

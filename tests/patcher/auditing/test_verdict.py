@@ -99,6 +99,11 @@ def test_code_that_can_change_is_not_proved() -> None:
     assert judged(rewritten) == ("The program rewrites 1 place of its own code (.altinstructions 1).",)
 
 
+@pytest.mark.parametrize("table", ["__mcount_loc", "__jump_table", ".smp_locks", ".static_call_sites"])
+def test_what_a_table_is_known_to_write_does_no_harm(table: str) -> None:
+    assert not judged(program("nop\nret", rewritten=(Rewritten(BASE, BASE + 1, table),)))
+
+
 def test_an_open_hole_is_not_proved() -> None:
     found = verdict([Hole(BASE, Tier.CONFIRMED, closable=False)], mapped(program("nop\nret")), 0, 0)
     assert (found.status, found.sites) == (UNPROVED, 1)
