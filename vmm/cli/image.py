@@ -10,7 +10,6 @@ from pathlib import Path
 from patcher.errors import PatcherError
 from vmm.cli.verdict import NoImage
 
-
 LARGEST = 1 << 30
 """The most bytes that an image may have unpacked."""
 
