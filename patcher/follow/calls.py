@@ -35,7 +35,7 @@ class Calls:
         if not self.space.is_code(target):
             if not self.knowledge.has_field(source, source + length):
                 self.x.leave((target, lane.bits, Via.CALL, source, owner, now))
-            return behind
+            return None if self._is_last(lane, behind) else behind
         shift = self._shift(target, lane.bits)
         if shift is None:
             self.x.work.append((target, lane.bits, Via.JUMP, source, owner, now))
@@ -45,6 +45,10 @@ class Calls:
             return behind
         self._into(target, back)
         return None
+
+    def _is_last(self, lane: Lane, behind: int) -> bool:
+        """Does the function end behind this call? Compilers put nothing there only when the callee never returns."""
+        return behind >= lane.size or lane.base + behind in self.x.ends
 
     def _into(self, target: int, back: Edge) -> None:
         """Follow a callee, and the edge back from it when it is seen to return."""

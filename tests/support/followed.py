@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from patcher.assembler import assemble
 from patcher.auditing.model import Tier
-from patcher.binary.model import Binary, Entry, Origin, Privilege, Section
+from patcher.binary.model import Binary, Entry, Origin, Privilege, Section, Symbol
 from patcher.follow import Budget, Flow, ProblemKind, follow
+from patcher.x86.address import Gva
 
 BASE = 0x401000
 _LABEL = re.compile(r"^\s*(\w+):", re.M)
@@ -70,9 +71,23 @@ def follow_bytes(
     privilege: Privilege = Privilege.USER,
     pointers: tuple[int, ...] = (),
     never: tuple[int, ...] = (),
+    imports: tuple[int, ...] = (),
+    fields: tuple[int, ...] = (),
 ) -> Followed:
     """Follow bytes that lie at an address in one section of code."""
     section = Section(".text", base, memoryview(code), len(code), True, False, bits, 0)
     entries = (Entry(labels.get("start", base), bits, Origin.ENTRY),)
-    binary = Binary("", "raw", bits, privilege, (section,), entries, pointers=pointers, returns_never=never)
+    elsewhere = tuple(Symbol(Gva(address), f"import_{address:x}") for address in imports)
+    binary = Binary(
+        "",
+        "raw",
+        bits,
+        privilege,
+        (section,),
+        entries,
+        pointers=pointers,
+        returns_never=never,
+        imports=elsewhere,
+        fields=fields,
+    )
     return Followed(follow(binary, budget or Budget()), labels, base)

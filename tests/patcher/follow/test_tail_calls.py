@@ -2,7 +2,7 @@
 """Jumps through pointers: those that leave a function are calls, the others are problems."""
 
 import pytest
-from followed import followed
+from followed import BASE, followed
 
 from patcher.follow import ProblemKind
 
@@ -46,3 +46,18 @@ def test_other_jumps_stay_unresolved(function: str) -> None:
 def test_64_bit_code() -> None:
     assert _problems("pushq %rbx\nmovq (%rdi), %rax\npopq %rbx\njmpq *%rax", 64) == set()
     assert _problems("pushq %rbx\nmovq (%rdi), %rax\njmpq *%rax", 64) == _UNRESOLVED
+
+
+ELSEWHERE = 0x500000
+
+
+def test_a_jump_to_what_an_object_leaves_to_its_linker_is_a_call() -> None:
+    text = f"start: call f\njmp start\nf: jmp {ELSEWHERE:#x}"
+    at = (followed(text).labels["f"] + 1,)
+    assert followed(text, fields=at).problems() == {ProblemKind.OUTSIDE}
+    assert followed(text, fields=at, imports=(ELSEWHERE,)).problems() == set()
+
+
+def test_a_call_of_it_that_ends_its_section_does_not_return() -> None:
+    text = f"start: call {ELSEWHERE:#x}"
+    assert followed(text, fields=(BASE + 1,), imports=(ELSEWHERE,)).problems() == set()
