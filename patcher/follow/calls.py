@@ -48,7 +48,7 @@ class Calls:
 
     def _is_last(self, lane: Lane, behind: int) -> bool:
         """Does the function end behind this call? Compilers put nothing there only when the callee never returns."""
-        return behind >= lane.size or lane.base + behind in self.x.ends
+        return behind >= lane.size or lane.base + behind in self.knowledge.ends
 
     def _into(self, target: int, back: Edge) -> None:
         """Follow a callee, and the edge back from it when it is seen to return."""

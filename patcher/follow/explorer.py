@@ -28,9 +28,6 @@ class Explorer:
 
     def __init__(self, binary: Binary, space: Space, knowledge: Knowledge, budget: Budget) -> None:
         self.binary, self.space, self.knowledge, self.budget = binary, space, knowledge, budget
-        self.elsewhere = frozenset(symbol.address for symbol in binary.imports)
-        """What an object leaves to its linker: to go there is as if it were called."""
-        self.ends = frozenset(function.end for function in binary.functions)
         self.parents: dict[int, int] = {}
         self.work: list[Edge] = []
         self.later: list[Edge] = []
@@ -187,6 +184,6 @@ class Explorer:
         """An edge leads out of what the file holds: perhaps into another program, which returns."""
         address, bits, _, source, owner, _ = edge
         self.returning.returns(owner)
-        if source and self.trial is None and address not in self.elsewhere:
+        if source and self.trial is None and address not in self.knowledge.elsewhere:
             sentence = f"it leads to {address:#x}, which the file does not hold"
             self.knowledge.problem(source, bits, ProblemKind.OUTSIDE, sentence)

@@ -19,6 +19,9 @@ class Knowledge:
         self.binary, self.space = binary, space
         self.size = sum(len(section.data) for section in binary.sections if section.executable)
         self.never = frozenset(binary.returns_never)
+        self.elsewhere = frozenset(symbol.address for symbol in binary.imports)
+        """What an object leaves to its linker: to go there is as if it were called."""
+        self.ends = frozenset(function.end for function in binary.functions)
         self.problems: dict[tuple[int, int], Problem] = {}
         self.jump_tables: dict[int, JumpTable] = {}
         self.going_on = self._going_on()
