@@ -7,13 +7,11 @@
 The kind is told by the contents. `walk` descends through folders and archives in archives, within limits.
 """
 
-import importlib
-import pkgutil
 from functools import cache
 
 from patcher.archive.model import Archive, Member
 from patcher.binary import ALONE
-from patcher.errors import PatcherError
+from patcher.registry import declared
 
 __all__ = ["Archive", "Member", "archives", "detect"]
 
@@ -21,14 +19,7 @@ __all__ = ["Archive", "Member", "archives", "detect"]
 @cache
 def archives() -> tuple[Archive, ...]:
     """Every kind of this package, in the order in which they are asked."""
-    found: dict[str, Archive] = {}
-    for info in pkgutil.iter_modules(__path__):
-        archive = getattr(importlib.import_module(f"{__name__}.{info.name}"), "ARCHIVE", None)
-        if not isinstance(archive, Archive):
-            continue
-        if archive.name in found:
-            raise PatcherError(f"Two modules of {__name__} claim the kind {archive.name}.")
-        found[archive.name] = archive
+    found = declared(__name__, __path__, "ARCHIVE", Archive, "kind")
     return tuple(sorted(found.values(), key=lambda archive: archive.rank))
 
 

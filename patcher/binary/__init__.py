@@ -7,8 +7,6 @@ The format is told by the contents. Whatever the bytes are, the outcome is a tup
 text is a sentence with the file's name in it.
 """
 
-import importlib
-import pkgutil
 from functools import cache
 from typing import Final
 
@@ -24,6 +22,7 @@ from patcher.binary.model import (
     Symbol,
 )
 from patcher.errors import PatcherError
+from patcher.registry import declaration, declared
 
 __all__ = [
     "Binary", "Entry", "Function", "Origin", "Privilege", "Reader", "Rewritten", "Section", "Symbol",
@@ -37,27 +36,15 @@ ALONE: Final = {b"\x7fELF": "elf"}
 @cache
 def readers() -> tuple[Reader, ...]:
     """Every format of this package, in the order in which they are asked."""
-    found: dict[str, Reader] = {}
-    for info in pkgutil.iter_modules(__path__):
-        reader = _reader(info.name)
-        if reader is None:
-            continue
-        if reader.name in found:
-            raise PatcherError(f"Two modules of {__name__} claim the format {reader.name}.")
-        found[reader.name] = reader
+    found = declared(__name__, __path__, "READER", Reader, "format")
     return tuple(sorted(found.values(), key=lambda reader: reader.rank))
-
-
-def _reader(module: str) -> Reader | None:
-    found = getattr(importlib.import_module(f"{__name__}.{module}"), "READER", None)
-    return found if isinstance(found, Reader) else None
 
 
 def detect(data: bytes) -> Reader | None:
     """The format of a file's contents, None when no reader knows it."""
     alone = ALONE.get(data[:4])
     if alone is not None:
-        return _reader(alone)
+        return declaration(f"{__name__}.{alone}", "READER", Reader)
     return next((reader for reader in readers() if reader.matches(data)), None)
 
 

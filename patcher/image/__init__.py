@@ -8,12 +8,11 @@ The format is told by the contents, never by the name of the file. Whatever the 
 file's size.
 """
 
-import importlib
-import pkgutil
 from functools import cache
 
 from patcher.errors import PatcherError
 from patcher.image.model import Format, Image, Segment, Symbol
+from patcher.registry import declared
 
 __all__ = ["Format", "Image", "Segment", "Symbol", "detect", "formats", "read"]
 
@@ -21,14 +20,7 @@ __all__ = ["Format", "Image", "Segment", "Symbol", "detect", "formats", "read"]
 @cache
 def formats() -> tuple[Format, ...]:
     """Every format of this package, in the order in which they are asked."""
-    found: dict[str, Format] = {}
-    for info in pkgutil.iter_modules(__path__):
-        form = getattr(importlib.import_module(f"{__name__}.{info.name}"), "FORMAT", None)
-        if not isinstance(form, Format):
-            continue
-        if form.name in found:
-            raise PatcherError(f"Two modules of {__name__} claim the image format {form.name}.")
-        found[form.name] = form
+    found = declared(__name__, __path__, "FORMAT", Format, "image format")
     return tuple(sorted(found.values(), key=lambda form: form.rank))
 
 

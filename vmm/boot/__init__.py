@@ -8,11 +8,10 @@ file's contents. Whatever the file is, the outcome is a `BootState` or a `BootEr
 that names the file; memory is bounded by the file's size and the guest's RAM.
 """
 
-import importlib
-import pkgutil
 from functools import cache
 
 from patcher.errors import PatcherError
+from patcher.registry import declared
 from vmm.boot import layout
 from vmm.boot.bios_data import write_bios_data
 from vmm.boot.files import MissingFile, read_file, unpacked
@@ -49,14 +48,7 @@ MULTIBOOT2 = 0xE85250D6.to_bytes(4, "little")
 @cache
 def protocols() -> tuple[Protocol, ...]:
     """Every protocol of this package, in the order in which they are asked."""
-    found: dict[str, Protocol] = {}
-    for info in pkgutil.iter_modules(__path__):
-        protocol = getattr(importlib.import_module(f"{__name__}.{info.name}"), "PROTOCOL", None)
-        if not isinstance(protocol, Protocol):
-            continue
-        if protocol.name in found:
-            raise BootError(f"Two modules of {__name__} claim the boot protocol {protocol.name}.")
-        found[protocol.name] = protocol
+    found = declared(__name__, __path__, "PROTOCOL", Protocol, "boot protocol", BootError)
     return tuple(sorted(found.values(), key=lambda protocol: protocol.rank))
 
 
