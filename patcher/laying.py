@@ -27,14 +27,12 @@ Starts = dict[tuple[int, int], list[int]]
 """(page number, code size) → sorted offsets in the page at which a followed instruction starts."""
 
 
-def lay(into: PatchMap, binary: Binary, flow: Flow, ring: int) -> int:
-    """Add a record for every page of `binary` with 16- or 32-bit code in it; how many pages there are."""
-    starts = starts_of(binary, flow)
-    for (number, bits), offsets in starts.items():
+def lay(into: PatchMap, binary: Binary, flow: Flow, ring: int) -> None:
+    """Add a record for every page of `binary` with 16- or 32-bit code in it."""
+    for (number, bits), offsets in starts_of(binary, flow).items():
         content = page_of(binary, number)
         for closing in CLOSINGS[ring]:
             into.learn(_scanned(content, bits, closing, offsets), closing)
-    return len({number for number, _ in starts})
 
 
 def starts_of(binary: Binary, flow: Flow) -> Starts:

@@ -3,21 +3,19 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
 from patcher.errors import PatcherError
+from vmm.cli.audit_options import Command, decorated
 
 if TYPE_CHECKING:
     from patcher.auditing.many import Runner, Task
     from patcher.auditing.options import AuditOptions
-
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +42,7 @@ FLEET_OPTIONS = (
 
 def with_fleet_options(command: Command) -> Command:
     """These options, in the order of the help."""
-    for decorate in reversed(FLEET_OPTIONS):
-        command = decorate(command)
-    return command
+    return decorated(command, FLEET_OPTIONS)
 
 
 def part(choices: FleetChoices, tasks: "Sequence[Task]") -> "list[Task]":

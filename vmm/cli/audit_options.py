@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The options of `patchvisor audit`, and the values that they give."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -77,7 +77,12 @@ def form_name(text: str) -> str:
 
 def with_options(command: Command) -> Command:
     """The options, in the order of the help."""
-    for decorate in reversed(_OPTIONS):
+    return decorated(command, _OPTIONS)
+
+
+def decorated(command: Command, options: Sequence[Callable[[Command], Command]]) -> Command:
+    """A command with these options and arguments before those that it has."""
+    for decorate in reversed(options):
         command = decorate(command)
     return command
 
