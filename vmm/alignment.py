@@ -10,13 +10,14 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from patcher.alignment import SSE, divisor, is_float, is_sse
+from patcher.x86.descriptors import BIG
 from patcher.x86.exceptions import AC, GP, GuestFault
 from patcher.x86.insn import DS, ES, SS, Insn
 from patcher.x86.sse import uses_mmx
 from patcher.x86.x87 import is_x87, waits
 from vmm.effects.operand import effective
 from vmm.processor import Processor
-from vmm.segmentation import BIG, MASK32
+from vmm.segmentation import MASK32
 from vmm.stack import ESP
 
 ECX, EBP, ESI, EDI = 1, 5, 6, 7

@@ -7,6 +7,17 @@ has been delivered: a fault during delivery is delivered in its turn, or becomes
 
 from typing import Final
 
+from patcher.x86.descriptors import (
+    CODE,
+    CONFORMING,
+    INTERRUPT16,
+    INTERRUPT32,
+    NONSYSTEM,
+    PRESENT,
+    TASK_GATE,
+    TRAP16,
+    TRAP32,
+)
 from patcher.x86.exceptions import (
     AC,
     BR,
@@ -29,18 +40,9 @@ from patcher.x86.flags import IF, NT, RF, TF, VM
 from vmm.errors import VmmError
 from vmm.processor import Processor
 from vmm.segmentation import (
-    CODE,
-    CONFORMING,
     CS_INDEX,
-    INTERRUPT16,
-    INTERRUPT32,
     MASK32,
-    NONSYSTEM,
-    PRESENT,
     SS_INDEX,
-    TASK_GATE,
-    TRAP16,
-    TRAP32,
     code_segment,
     load_code,
     read_descriptor,

@@ -5,26 +5,26 @@ A descriptor travels as one 64-bit number `raw`, and its high double word as `hi
 load and every event. Faults carry the selector without its RPL, plus `ext` (1 while an event is delivered).
 """
 
-from functools import lru_cache
 from typing import Final
 
+from patcher.x86.descriptors import (
+    ACCESSED,
+    BIG,
+    CODE,
+    CONFORMING,
+    EXPAND_DOWN,
+    NONSYSTEM,
+    PRESENT,
+    READABLE,
+    WRITABLE,
+    segment_of,
+)
 from patcher.x86.exceptions import GP, NP, SS, GuestFault
 from patcher.x86.segment import Segment
 from vmm.processor import Processor
 
 ES_INDEX, CS_INDEX, SS_INDEX, DS_INDEX, FS_INDEX, GS_INDEX, LDTR, TR = range(8)
 MASK32: Final = 0xFFFF_FFFF
-
-# The high double word (SDM vol. 3A, figure 3-8).
-ACCESSED, WRITABLE, EXPAND_DOWN, CODE = 0x100, 0x200, 0x400, 0x800
-READABLE, CONFORMING = WRITABLE, EXPAND_DOWN
-NONSYSTEM, PRESENT, BIG, GRANULAR = 0x1000, 0x8000, 0x40_0000, 0x80_0000
-HIDDEN: Final = 0x00F0_FF00  # the part that a segment register keeps as its flags
-
-# System types (table 3-2).
-TSS16, LDT, TSS16_BUSY, CALL16, TASK_GATE, INTERRUPT16, TRAP16 = range(1, 8)
-TSS32, TSS32_BUSY, CALL32, INTERRUPT32, TRAP32 = 0x9, 0xB, 0xC, 0xE, 0xF
-BUSY: Final = 0x200
 
 
 def selector_fault(vector: int, selector: int, ext: int = 0) -> GuestFault:
@@ -55,16 +55,6 @@ def read_descriptor(v: Processor, selector: int, vector: int = GP, ext: int = 0)
     if address < 0:
         raise selector_fault(vector, selector, ext)
     return v.mem.read_system(address, 8)
-
-
-@lru_cache(maxsize=1024)
-def segment_of(selector: int, raw: int) -> Segment:
-    """What a segment register holds after a load of this descriptor."""
-    hi = raw >> 32
-    limit = raw & 0xFFFF | hi & 0xF_0000
-    if hi & GRANULAR:
-        limit = limit << 12 | 0xFFF
-    return Segment(selector, raw >> 16 & 0xFF_FFFF | hi & 0xFF00_0000, limit, hi & HIDDEN)
 
 
 def mark_accessed(v: Processor, selector: int, raw: int) -> int:

@@ -7,23 +7,11 @@ leaves ESP alone. With a 16-bit stack segment only SP moves and addresses wrap a
 
 from collections.abc import Sequence
 
+from patcher.x86.descriptors import BIG, EXPAND_DOWN, TSS16, TSS16_BUSY, TSS32, TSS32_BUSY
 from patcher.x86.exceptions import SS, TS, GuestFault
 from patcher.x86.segment import Segment
 from vmm.processor import Processor
-from vmm.segmentation import (
-    BIG,
-    EXPAND_DOWN,
-    MASK32,
-    SS_INDEX,
-    TR,
-    TSS16,
-    TSS16_BUSY,
-    TSS32,
-    TSS32_BUSY,
-    selector_fault,
-    stack_segment,
-    within,
-)
+from vmm.segmentation import MASK32, SS_INDEX, TR, selector_fault, stack_segment, within
 
 ESP = 4
 

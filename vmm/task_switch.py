@@ -9,6 +9,19 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from patcher.x86.descriptors import (
+    BUSY,
+    CODE,
+    CONFORMING,
+    LDT,
+    NONSYSTEM,
+    PRESENT,
+    TSS16,
+    TSS16_BUSY,
+    TSS32,
+    TSS32_BUSY,
+    segment_of,
+)
 from patcher.x86.exceptions import DB, GP, NP, TS, GuestFault
 from patcher.x86.flags import NT, VM
 from patcher.x86.paging import CR0_PG
@@ -17,29 +30,18 @@ from vmm.errors import Unsupported
 from vmm.flag_image import FIXED, TASK
 from vmm.processor import Processor
 from vmm.segmentation import (
-    BUSY,
-    CODE,
-    CONFORMING,
     CS_INDEX,
     DS_INDEX,
     ES_INDEX,
     FS_INDEX,
     GS_INDEX,
-    LDT,
     LDTR,
     MASK32,
-    NONSYSTEM,
-    PRESENT,
     SS_INDEX,
     TR,
-    TSS16,
-    TSS16_BUSY,
-    TSS32,
-    TSS32_BUSY,
     check_data,
     mark_accessed,
     read_descriptor,
-    segment_of,
     selector_fault,
     set_busy,
     stack_segment,

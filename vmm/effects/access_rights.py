@@ -1,12 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """lar lsl verr verw arpl: questions about a selector, answered in ZF (SDM vol. 3A, section 5.10)."""
 
-from patcher.x86.flags import ZF
-from patcher.x86.insn import Insn
-from vmm.effects.operand import linear, read_rm, set_register
-from vmm.effects.registry import effect
-from vmm.processor import Processor
-from vmm.segmentation import (
+from patcher.x86.descriptors import (
     CALL16,
     CALL32,
     CODE,
@@ -21,8 +16,13 @@ from vmm.segmentation import (
     TSS32,
     TSS32_BUSY,
     WRITABLE,
-    descriptor_address,
 )
+from patcher.x86.flags import ZF
+from patcher.x86.insn import Insn
+from vmm.effects.operand import linear, read_rm, set_register
+from vmm.effects.registry import effect
+from vmm.processor import Processor
+from vmm.segmentation import descriptor_address
 
 _HAVE_LIMIT = frozenset({TSS16, LDT, TSS16_BUSY, TSS32, TSS32_BUSY})
 _HAVE_RIGHTS = _HAVE_LIMIT | {CALL16, TASK_GATE, CALL32}

@@ -4,22 +4,10 @@
 The caller has checked the gate itself: its DPL against CPL and RPL, and its present bit.
 """
 
+from patcher.x86.descriptors import BIG, CODE, CONFORMING, NONSYSTEM, PRESENT
 from patcher.x86.exceptions import GP, NP, SS, GuestFault
 from vmm.processor import Processor
-from vmm.segmentation import (
-    BIG,
-    CODE,
-    CONFORMING,
-    CS_INDEX,
-    MASK32,
-    NONSYSTEM,
-    PRESENT,
-    SS_INDEX,
-    code_segment,
-    read_descriptor,
-    selector_fault,
-    within,
-)
+from vmm.segmentation import CS_INDEX, MASK32, SS_INDEX, code_segment, read_descriptor, selector_fault, within
 from vmm.stack import ESP, check_room, inner_stack, push_frame
 
 

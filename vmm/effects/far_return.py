@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """retf iret: to this ring, an outer one, or the task in the back link (SDM vol. 2B, RET; 2A, IRET)."""
 
+from patcher.x86.descriptors import BIG, CODE, CONFORMING, NONSYSTEM
 from patcher.x86.exceptions import TS
 from patcher.x86.flags import NT, VM
 from patcher.x86.insn import CS, DS, ES, FS, GS, SS, Insn
@@ -10,18 +11,7 @@ from vmm.effects.transfer import next_eip
 from vmm.errors import Unsupported
 from vmm.flag_image import load_image
 from vmm.processor import Processor
-from vmm.segmentation import (
-    BIG,
-    CODE,
-    CONFORMING,
-    MASK32,
-    NONSYSTEM,
-    TR,
-    code_segment,
-    load_code,
-    return_descriptor,
-    stack_segment,
-)
+from vmm.segmentation import MASK32, TR, code_segment, load_code, return_descriptor, stack_segment
 from vmm.stack import ESP, moved, peek, peek_frame
 from vmm.task_switch import Cause, debug_trap, switch_task, tss_descriptor
 

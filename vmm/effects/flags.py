@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """pushf popf cli sti clac stac: what each ring may see and change of EFLAGS (SDM vol. 2B, POPF)."""
 
+from patcher.x86.descriptors import BIG
 from patcher.x86.exceptions import GP, UD, GuestFault
 from patcher.x86.flags import AC, IF, IOPL, RF, VM
 from patcher.x86.insn import Insn
@@ -8,7 +9,7 @@ from vmm.cpu_model import Feature
 from vmm.effects.registry import effect
 from vmm.flag_image import ANY_RING, WIDE
 from vmm.processor import Processor
-from vmm.segmentation import BIG, MASK32, SS_INDEX
+from vmm.segmentation import MASK32, SS_INDEX
 from vmm.stack import ESP, pop, push
 
 _PUSHED = 0xFFFF_FFFF & ~(VM | RF)
@@ -23,7 +24,9 @@ _WRITABLE = tuple(
 def pushf(v: Processor, insn: Insn) -> None:
     """Push EFLAGS, the image without VM and RF; 66 pushes FLAGS."""
     ss = v.segment(SS_INDEX)
-    if insn.operand_size == 32 and ss.flags & BIG and ss.limit == MASK32:  # laid straight: kernels do little else
+    if (
+        insn.operand_size == 32 and ss.flags & BIG and ss.limit == MASK32
+    ):  # laid straight: kernels do little else
         regs = v.regs
         esp = regs[ESP] - 4 & MASK32
         v.mem.write(ss.base + esp & MASK32, 4, v.eflags & _PUSHED)

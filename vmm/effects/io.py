@@ -3,12 +3,13 @@
 
 from collections.abc import Callable
 
+from patcher.x86.descriptors import TSS32, TSS32_BUSY
 from patcher.x86.exceptions import GP, GuestFault
 from patcher.x86.flags import DF, TF
 from patcher.x86.insn import DS, ES, Insn
 from vmm.effects.registry import effect
 from vmm.processor import Processor
-from vmm.segmentation import MASK32, TR, TSS32, TSS32_BUSY, check_access, is_flat
+from vmm.segmentation import MASK32, TR, check_access, is_flat
 
 CHUNK = 4096
 """Iterations of a repeated instruction in one exit; then it is met again, as after an interrupt."""

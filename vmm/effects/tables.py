@@ -1,25 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """sgdt sidt sldt str smsw, lgdt lidt lldt ltr lmsw clts: the system-table registers and CR0's low word."""
 
+from patcher.x86.descriptors import BUSY, LDT, PRESENT, TSS16, TSS32, segment_of
 from patcher.x86.exceptions import GP, NP, GuestFault
 from patcher.x86.insn import Insn
 from patcher.x86.segment import Segment, TableRegister
 from vmm.effects.operand import linear, memory_only, read_rm, set_register, store_selector
 from vmm.effects.registry import effect
 from vmm.processor import Processor
-from vmm.segmentation import (
-    BUSY,
-    LDT,
-    LDTR,
-    PRESENT,
-    TR,
-    TSS16,
-    TSS32,
-    read_descriptor,
-    segment_of,
-    selector_fault,
-    set_busy,
-)
+from vmm.segmentation import LDTR, TR, read_descriptor, selector_fault, set_busy
 
 TS = 8  # CR0.TS
 

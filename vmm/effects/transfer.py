@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Far jmp and call, direct and through memory (SDM vol. 2A, CALL, JMP): code segments, call gates, tasks."""
 
+from patcher.x86.descriptors import CALL16, CALL32, NONSYSTEM, PRESENT, TASK_GATE, TSS16, TSS32
 from patcher.x86.exceptions import GP, NP, GuestFault
 from patcher.x86.insn import Insn
 from vmm.effects.call_gate import call_gate, jump_gate
@@ -8,16 +9,9 @@ from vmm.effects.operand import linear, memory_only
 from vmm.effects.registry import effect
 from vmm.processor import Processor
 from vmm.segmentation import (
-    CALL16,
-    CALL32,
     CS_INDEX,
     MASK32,
-    NONSYSTEM,
-    PRESENT,
     SS_INDEX,
-    TASK_GATE,
-    TSS16,
-    TSS32,
     check_code_entry,
     code_segment,
     read_descriptor,
