@@ -8,6 +8,7 @@ written. An instruction that is not modelled makes its destinations unknown.
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from patcher.follow import implicit
 from patcher.follow.arithmetic import arithmetic, group1, increment, shift, unary
 from patcher.follow.moves import exchange, extend, lea, move, move_immediate, offset_load, widen
 from patcher.follow.operands import reg_of, rm_of
@@ -53,6 +54,7 @@ def _one_byte() -> dict[int, Effect]:
         (shift, (0xC0, 0xC1, 0xD0, 0xD1, 0xD2, 0xD3)), (move, (0xC6, 0xC7)), (leave, (0xC9,)),
         (_nothing, range(0xD8, 0xE0)), (_nothing, (0xE9, 0xEB)), (near_call, (0xE8,)), (near_return, (0xC2, 0xC3)),
         (unary, (0xF6, 0xF7)), (_nothing, (0xF8, 0xF9, 0xFA, 0xFB, 0xFC, 0xFD)), (group5, (0xFE, 0xFF)),
+        (implicit.implicit, implicit.ONE_BYTE),
     )  # fmt: skip
     for effect, opcodes in rows:
         table.update(dict.fromkeys(opcodes, effect))
@@ -66,6 +68,8 @@ _TWO_BYTE: Final[dict[int, Effect]] = {
     **dict.fromkeys(range(0x80, 0x90), _nothing),
     **dict.fromkeys((0xA0, 0xA8), push_other),
     **dict.fromkeys((0xA1, 0xA9), pop_other),
+    **dict.fromkeys(implicit.TWO_BYTE, implicit.implicit),
+    **dict.fromkeys(range(0xC8, 0xD0), implicit.swap_bytes),
 }
 
 

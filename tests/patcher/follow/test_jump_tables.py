@@ -172,3 +172,23 @@ def test_labels_in_a_table_without_bound() -> None:
         "jmp start\ntable: .long one, two\n.long 0x20, 0x9c9c9c9c"
     )
     assert {"one", "two"} <= found.reached()
+
+
+IMPLICIT = ("rep stosl", "cpuid", "cltd", "lodsb", "inb %dx, %al", "bswapl %eax", "rdtsc", "lahf", "outsb")
+
+
+@pytest.mark.parametrize("between", IMPLICIT)
+def test_what_writes_registers_that_it_does_not_name_leaves_the_others(between: str) -> None:
+    text = f"start: movl $table, %ebp\n{between}\nmovzbl (%ecx), %eax\ncmpl $2, %eax\nja other\n"
+    found = followed(text + "jmpl *(%ebp,%eax,4)\ntable: .long one, two, three" + _CASES)
+    assert found.reached() >= _ALL
+    assert [table.address for table in found.flow.jump_tables] == [found.labels["table"]]
+
+
+@pytest.mark.parametrize(
+    ("register", "writes"),
+    [("edi", "rep stosl"), ("esi", "lodsb"), ("ebx", "cpuid"), ("edx", "cltd"), ("ecx", "rep movsb")],
+)
+def test_what_an_instruction_writes_without_naming_it_is_not_known(register: str, writes: str) -> None:
+    found = followed(f"start: movl $one, %{register}\n{writes}\njmpl *%{register}\none: ret")
+    assert found.problems() == {ProblemKind.UNRESOLVED_JUMP}
