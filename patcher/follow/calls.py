@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from patcher.binary.model import Origin
 from patcher.follow import returns
 from patcher.follow.edges import Edge, Via, key_of
+from patcher.follow.inline_text import behind_text
 from patcher.follow.modes import Processor, instruction
 from patcher.follow.space import Lane
 from patcher.x86.walk import Item
@@ -39,12 +40,19 @@ class Calls:
         shift = self._shift(target, lane.bits)
         if shift is None:
             self.x.work.append((target, lane.bits, Via.JUMP, source, owner, now))
+            self._behind_text(lane, behind, source, owner, now)
             return None
         back = (lane.base + behind + shift, lane.bits, Via.RETURN, source, owner, now)
         if not shift and key_of(target, lane.bits) in self.x.returning.known:
             return behind
         self._into(target, back)
         return None
+
+    def _behind_text(self, lane: Lane, behind: int, source: int, owner: int, now: Processor) -> None:
+        """A callee that takes its return address may return behind text."""
+        end = behind_text(lane.code, behind)
+        if end is not None and end < lane.size:
+            self.x.later.append((lane.base + end, lane.bits, Via.EVENT, source, owner, now))
 
     def _is_last(self, lane: Lane, behind: int) -> bool:
         """Does the function end behind this call? Compilers put nothing there only when the callee never returns."""

@@ -9,13 +9,15 @@ from patcher.follow import overlaps
 from patcher.follow.blame import is_bad
 from patcher.follow.edges import Edge
 from patcher.follow.likelihood import is_text, plausibility
-from patcher.follow.runs import undo, walk_run
+from patcher.follow.runs import steps, undo, walk_run
 from patcher.follow.space import MARKS
 
 if TYPE_CHECKING:
     from patcher.follow.explorer import Explorer
 
 _INT3: Final = 0xCC
+_LOOK: Final = 8
+"""How many instructions of the run are judged: what follows a call may be its text."""
 LEAST: Final = -4.0
 """How little what is behind a breakpoint may look like code."""
 
@@ -32,11 +34,13 @@ def visit_carefully(x: Explorer, edge: Edge) -> None:
             x.join(owner, address, bits)
         return
     least = LEAST if lane.code[offset - 1] == _INT3 else 0.0
-    if lane.covers(offset) is not None or is_text(lane, offset) or plausibility(lane, offset, 8) < least:
+    if lane.covers(offset) is not None or is_text(lane, offset):
         return
     items = walk_run(lane, offset)
     end = items[-1][0] + items[-1][1]
+    count = min(_LOOK, steps(lane, offset, end))
     doubtful = is_bad(x, lane, items) or overlaps.within(lane, offset, end)
     undo(lane, offset, end)
+    doubtful = doubtful or plausibility(lane, offset, count) < least
     if not doubtful:
         x.work.append(edge)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from patcher.follow.edges import Via
 from patcher.follow.jump_tables import resolve
+from patcher.follow.likelihood import is_text
 from patcher.follow.model import ProblemKind
 from patcher.follow.modes import Processor
 from patcher.follow.operands import rm_of
@@ -47,11 +48,16 @@ class Jumps:
             state, path = self.x.hindsight.state(lane, offset, 24)
             used = writes or any(insn.opmap == 0 and insn.opcode == 0xC3 for _, insn, _ in path)
             target = state.stack[-1].known if used and state.stack else None
-            if target is not None and self.space.is_code(near(self.space, lane, target)):
+            if target is not None and self._may_return_to(lane, near(self.space, lane, target)):
                 self._returns_used = True
                 self._go(lane, near(self.space, lane, target), Via.JUMP, offset, owner, now)
                 return
         self.x.returning.returns(owner)
+
+    def _may_return_to(self, lane: Lane, target: int) -> bool:
+        """Text behind a call is where its callee was called from, but not where it returns to."""
+        there = self.space.lane(target, lane.bits)
+        return self.space.is_code(target) and there is not None and not is_text(there, target - there.base)
 
     def _writes_stack(self, lane: Lane, before: int) -> bool:
         """May the instruction at an offset, or one right before it, write what a return takes?"""
