@@ -91,7 +91,14 @@ _REST: Final = {32: "SYG", 64: "OWV"}
 PREFIXES: Final = dict(zip(b"\x26\x2e\x36\x3e\x64\x65\x66\x67\xf0\xf2\xf3", range(11), strict=True))
 _PREFIX_ODDS: Final = {32: "AAAJDIQAONQ", 64: "ASACMHUASXU"}
 
-_TEXT: Final = re.compile(rb"[\t\n\r\x1b -~]{5,}\0|[\t\n\r -~]{12,}|(?:[ -~]\0){4,}")
+_TEXT: Final = re.compile(
+    rb"[\t\n\r\x1b -~]{5,}\0"
+    rb"|(?=(?:[^a-z ]{0,10}[a-z ]){2})[\t\n\r -~]{12,}"  # "AWAVAUATUSH" is what 64-bit functions begin with
+    rb"|(?:[ -~]\0){4,}"
+    rb"|(?<=[ -~][ -~]\0)[\t\n\r\x1b -~]{2,}\0"  # behind another text
+    rb"|[ -~]+\0[ -~]{3,}\0"
+)
+"""What text looks like; of 510,000 functions of real programs 13 begin so."""
 
 BAD: Final = -8.0
 """The score of bytes that are no instruction."""
