@@ -58,11 +58,16 @@ class Findings:
     def _note_holes(self, site: Site, insn: Insn, row: SensitiveInsn, section: Section) -> None:
         if site.tier not in (Tier.CONFIRMED, Tier.LIKELY) or not row.is_hole:
             return
-        closable = not self.closer.lasting.obstacle(site.address, site.address + insn.length)
+        closable, copied = self._lasting(site.address, site.address + insn.length)
         for ring, holes in self.holes.items():
             found = relevance(row, insn, self._world(site, ring))
             if found.matters and found.kind is Kind.HOLE:
-                holes.append(Hole(site.address, site.tier, closable))
+                holes.append(Hole(site.address, site.tier, closable, copied))
+
+    def _lasting(self, start: int, end: int) -> tuple[bool, bool]:
+        """Would a patch last? And does the program copy these bytes over other code?"""
+        lasting = self.closer.lasting
+        return not lasting.obstacle(start, end), lasting.copied(start, end) is not None
 
     def _world(self, site: Site, ring: int) -> World:
         protected = site.mode == 16 and self._behind_switch(site)

@@ -16,9 +16,10 @@ from typing import Final
 from patcher.auditing.code_map import CodeMap
 from patcher.auditing.model import Status, Tier, Verdict
 from patcher.auditing.relevance import World, relevance, world_of
-from patcher.binary.model import Privilege
+from patcher.binary.model import Privilege, Rewritten
 from patcher.catalogue import classify
 from patcher.follow.model import ProblemKind
+from patcher.follow.rewrites import Rewrites
 from patcher.x86.decode import MAX_LENGTH, Truncated, decode
 
 _SETTLED: Final = {
@@ -28,6 +29,11 @@ _SETTLED: Final = {
     ProblemKind.OUTSIDE: "{n} path{s} what the file holds, first at {at:#x}.",
     ProblemKind.BUDGET: "The limit for one file was reached before all was followed.",
 }
+ALTERNATIVES: Final = ".altinstructions"
+PARAVIRT: Final = ".parainstructions"
+_ONLY_CALLS: Final = (5, 13)
+"""From this Linux on `.parainstructions` get calls of the kernel's own functions and no-ops only (arch/x86/kernel/
+paravirt.c, paravirt_patch()). Before, the kernel wrote what these functions do, with holes in it: pushf, popf, iret."""
 _HARMLESS_TABLES: Final = frozenset({
     "__mcount_loc", "__jump_table", ".smp_locks", ".static_call_sites", ".static_call_tramp_key", ".retpoline_sites",
     ".return_sites", ".call_sites", ".ibt_endbr_seal",
@@ -50,6 +56,8 @@ class Hole:
     address: int
     tier: Tier
     closable: bool
+    copied: bool = False
+    """Does it run elsewhere, where the program copies it?"""
 
 
 def verdict(holes: Sequence[Hole], code: CodeMap, ring: int, iopl: int) -> Verdict:
@@ -62,9 +70,12 @@ def verdict(holes: Sequence[Hole], code: CodeMap, ring: int, iopl: int) -> Verdi
 
 
 def _reasons(holes: Iterable[Hole], code: CodeMap, ring: int, iopl: int) -> Iterator[str]:
-    open_holes = sum(not hole.closable for hole in holes)
-    if open_holes:
-        yield f"{_count(open_holes, 'hole lies', 'holes lie')} in code that the program itself rewrites."
+    left = Counter(hole.copied for hole in holes if not hole.closable)
+    if left[False]:
+        yield f"{_count(left[False], 'hole lies', 'holes lie')} in code that the program itself rewrites."
+    if left[True]:
+        lie = _count(left[True], "hole lies", "holes lie")
+        yield f"{lie} in what the program copies over its code, which must be scanned again when that is done."
     yield from _problems(code)
     yield from _unresolved(code, ring, iopl)
     yield from _unseen(code)
@@ -135,6 +146,22 @@ def _matters(code: CodeMap, address: int, mode: int, world: World) -> bool:
     return found.matters and row.is_hole
 
 
+def is_known(one: Rewritten, code: CodeMap, places: frozenset[Rewritten]) -> bool:
+    """Is the code that a place becomes known, so that the audit of the file is one of it, too?
+
+    What is copied from the file is known when it was followed, and no instruction in it goes on behind its end; what
+    the kernel makes up is known by its table. `places` are those that following could follow.
+    """
+    if (one.size or one.leads) and one not in places:
+        return False
+    if one.table == PARAVIRT:
+        return code.binary.release >= _ONLY_CALLS
+    if one.table != ALTERNATIVES or not one.size:
+        return one.table in _HARMLESS_TABLES or one.table == ALTERNATIVES
+    end, mode = one.source + one.size, code.binary.mode
+    return code.at(one.source, mode) is not None and not any(code.covering(end, mode))
+
+
 def _unseen(code: CodeMap) -> Iterator[str]:
     """What an audit of a file cannot see: code that is written when it runs, and a start that is not known.
 
@@ -143,7 +170,8 @@ def _unseen(code: CodeMap) -> Iterator[str]:
     for section in code.binary.sections:
         if section.executable and section.writable and code.binary.privilege is Privilege.USER:
             yield f"{section.name or 'A section'} at {section.address:#x} holds code and can be written."
-    tables = Counter(one.table for one in code.binary.rewritten if one.table not in _HARMLESS_TABLES)
+    places = frozenset(Rewrites(code.binary).places)
+    tables = Counter(one.table for one in code.binary.rewritten if not is_known(one, code, places))
     if tables:
         listed = ", ".join(f"{table} {count}" for table, count in sorted(tables.items()))
         yield f"The program rewrites {_count(tables.total(), 'place', 'places')} of its own code ({listed})."

@@ -68,7 +68,7 @@ class Gathering:
     entries: dict[tuple[int, int], tuple[Origin, str]] = field(default_factory=dict)
     symbols: list[tuple[int, str, int, bool]] = field(default_factory=list)
     functions: dict[int, tuple[int, str]] = field(default_factory=dict)
-    rewritten: set[tuple[int, int, str]] = field(default_factory=set)
+    rewritten: set[tuple[int, int, str, int, int, tuple[int, ...]]] = field(default_factory=set)
     pointers: set[int] = field(default_factory=set)
     guesses: set[int] = field(default_factory=set)
     """Words of data that look like addresses of code, where no relocation tells those that are."""
@@ -79,6 +79,7 @@ class Gathering:
     """Symbols that stand at the ends of tables: "__start_mcount_loc"."""
     never: set[int] = field(default_factory=set)
     """Where a function that does not return is called through: PLT entries and GOT slots."""
+    release: tuple[int, int] = (0, 0)
 
     def enter(self, address: int, origin: Origin, name: str = "", mode: int | None = None) -> None:
         """Code starts at `address`."""
@@ -119,6 +120,7 @@ class Gathering:
             self._returns_never(code),
             tuple(Symbol(Gva(address), text) for address, text in sorted(self.imports)),
             tuple(self.notes),
+            self.release,
         )
 
     def _functions(self, code: Extents) -> tuple[Function, ...]:

@@ -27,7 +27,7 @@ def find_fentry(into: Gathering, space: AddressSpace) -> None:
         if code[at : at + 1] == b"\xe8" and len(code) >= at + 5:
             target = start + at + 5 + struct.unpack_from("<i", code, at + 1)[0]
             if target in tracers:
-                into.rewritten.add((start + at, start + at + 5, "__mcount_loc"))
+                into.rewritten.add((start + at, start + at + 5, "__mcount_loc", 0, 0, ()))
 
 
 def find_jump_table(into: Gathering, space: AddressSpace) -> None:

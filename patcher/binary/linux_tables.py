@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from patcher.binary.address_space import AddressSpace
 from patcher.binary.gathering import Extents, Gathering
+from patcher.binary.linux_release import release_of
 from patcher.binary.model import Origin
 
 FEATURES = 0x300
@@ -32,10 +33,13 @@ class Place:
     into: Gathering
     table: str
 
-    def rewrite(self, start: int, size: int) -> None:
-        """The kernel overwrites `size` bytes from `start` on."""
+    def rewrite(
+        self, start: int, size: int, source: tuple[int, int] = (0, 0), leads: tuple[int, ...] = ()
+    ) -> None:
+        """The kernel overwrites `size` bytes from `start` on: with those at an address, so many, if `source` tells
+        them; `leads` are where control may go instead of where the code in the file has it go."""
         if 0 < size < 256:
-            self.into.rewritten.add((start, start + size, self.table))
+            self.into.rewritten.add((start, start + size, self.table, *source, leads))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ class Table:
 
 def read_tables(into: Gathering, space: AddressSpace) -> None:
     """Every known table of a kernel or module, in its own section or between its symbols."""
-    code = into.code()
+    code, into.release = into.code(), release_of(into)
     for table in TABLES:
         place = Place(space, code, into, table.section)
         for address, data in _found(table, into, space):
@@ -141,9 +145,11 @@ def _alternative_fits(record: Record, place: Place) -> bool:
 
 def _alternative(record: Record, place: Place) -> None:
     """Instruction, replacement, processor feature, both lengths (and padding's, from 4.0 to 5.13)."""
-    place.rewrite(record[0], record[3])
-    if record[4]:
-        place.into.enter(record[1], Origin.RELOCATION)
+    start, source, _, length, size = record[:5]
+    if size:
+        place.rewrite(start, length, (source, size))
+    else:
+        place.rewrite(start, length, leads=(start + length,))
 
 
 def _paravirt_fits(record: Record, place: Place) -> bool:
@@ -173,9 +179,12 @@ def _branch(record: Record, place: Place) -> None:
 
 
 def _jump_label(record: Record, place: Place) -> None:
-    short = bytes(place.space.view(record[0], 2))
-    place.rewrite(record[0], 2 if short[:1] == b"\xeb" or short == b"\x66\x90" else 5)
-    place.into.enter(record[1], Origin.RELOCATION)
+    """A jump to the target, or a no-op of its length."""
+    start, target = record[:2]
+    short = bytes(place.space.view(start, 2))
+    size = 2 if short[:1] == b"\xeb" or short == b"\x66\x90" else 5
+    place.rewrite(start, size, leads=(start + size, target))
+    place.into.enter(target, Origin.RELOCATION)
 
 
 def _fixup(record: Record, place: Place) -> None:

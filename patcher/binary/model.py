@@ -58,11 +58,19 @@ class Function:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Rewritten:
-    """Code `[start, end)` that the program itself rewrites when it runs, and by which of its tables."""
+    """Code `[start, end)` that the program itself rewrites when it runs, and by which of its tables.
+
+    `size` bytes from `source` on are what it copies there, where its file has them; what they leave of the range
+    becomes no-ops, so control then comes to `end`. `leads` are where else control may go from `start` once it is
+    rewritten.
+    """
 
     start: int
     end: int
     table: str
+    source: int = 0
+    size: int = 0
+    leads: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +107,8 @@ class Binary:
     in (field starts); no opcode lies there. `returns_never` are sorted addresses of functions known not to
     return (by name: exit, abort, panic, …), and of the PLT entries and GOT slots that lead to one. `imports`
     name the addresses, outside every section, that stand for what an object leaves to its linker, and in PE
-    images the pointers through which imports are called; sorted.
+    images the pointers through which imports are called; sorted. `release` is the version of Linux that it is, or was
+    built for: (6, 1); (0, 0) when nothing tells.
     """
 
     name: str
@@ -116,6 +125,7 @@ class Binary:
     returns_never: tuple[int, ...] = ()
     imports: tuple[Symbol, ...] = ()
     notes: tuple[str, ...] = ()
+    release: tuple[int, int] = (0, 0)
 
     def section_at(self, address: int) -> Section | None:
         """The section that holds an address."""

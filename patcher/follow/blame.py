@@ -29,12 +29,16 @@ def is_bad(x: Explorer, lane: Lane, items: list[Item]) -> bool:
     if kind & (UNDECODABLE | TRUNCATED):
         return True
     if kind & END:
+        if lane.base + offset in x.space.rewrites.borders:
+            return False
         if offset >= lane.size:
             return True
         return lane.lengths[offset] >= MARKS and not _may_end(lane, items, offset)
     if not kind & BRANCH:
         return False
     target = relative_target(lane, offset, length)
+    if target in x.space.rewrites.borders:
+        return False
     if 0 <= target - lane.base < lane.size:
         return lane.lengths[target - lane.base] >= MARKS
     return not x.space.is_code(target) and not x.knowledge.may_leave(lane, items[-1], target)

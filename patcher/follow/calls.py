@@ -23,7 +23,8 @@ class Calls:
     def __init__(self, explorer: Explorer) -> None:
         self.x = explorer
         self.space, self.knowledge = explorer.space, explorer.knowledge
-        self._shifts: dict[int, int | None] = {}
+        self.called: dict[int, int | None] = {}
+        """Key of what is called → by how much it moves its return address, None when it takes that."""
 
     def call(self, lane: Lane, item: Item, target: int, owner: int, now: Processor) -> int | None:
         """A direct call; returns the offset at which to go on at once, if any."""
@@ -43,6 +44,9 @@ class Calls:
             self._behind_text(lane, behind, source, owner, now)
             return None
         back = (lane.base + behind + shift, lane.bits, Via.RETURN, source, owner, now)
+        if not shift and self._is_last(lane, behind):
+            self._enter(target, back)
+            return None
         if not shift and key_of(target, lane.bits) in self.x.returning.known:
             return behind
         self._into(target, back)
@@ -56,18 +60,24 @@ class Calls:
 
     def _is_last(self, lane: Lane, behind: int) -> bool:
         """Does the function end behind this call? Compilers put nothing there only when the callee never returns."""
-        return behind >= lane.size or lane.base + behind in self.knowledge.ends
+        address = lane.base + behind
+        if address in self.space.rewrites.borders:
+            return False
+        return behind >= lane.size or address in self.knowledge.ends
 
     def _into(self, target: int, back: Edge) -> None:
         """Follow a callee, and the edge back from it when it is seen to return."""
-        _, bits, _, source, owner, now = back
-        callee = key_of(target, bits)
-        known = callee in self.x.returning.owners
+        callee = key_of(target, back[1])
         if callee in self.x.returning.known:
             self.x.work.append(back)
         else:
             self.x.returning.wait(callee, back)
-        if not known:
+        self._enter(target, back)
+
+    def _enter(self, target: int, back: Edge) -> None:
+        """Follow a callee that was not followed yet."""
+        _, bits, _, source, owner, now = back
+        if key_of(target, bits) not in self.x.returning.owners:
             self.begin(target, bits, source, owner, now)
 
     def begin(self, target: int, bits: int, source: int, owner: int, now: Processor) -> None:
@@ -105,7 +115,7 @@ class Calls:
 
     def _shift(self, target: int, bits: int) -> int | None:
         key = key_of(target, bits)
-        if key not in self._shifts:
+        if key not in self.called:
             lane = self.space.lane(target, bits)
-            self._shifts[key] = 0 if lane is None else returns.return_shift(lane, target - lane.base)
-        return self._shifts[key]
+            self.called[key] = 0 if lane is None else returns.return_shift(lane, target - lane.base)
+        return self.called[key]

@@ -67,7 +67,7 @@ def _try_named(x: Explorer, address: int, bits: int) -> bool:
     ):
         lane = x.space.lane(address, 16)
         edge = (address, 16, Via.POINTER, 0, key_of(address, 16), Processor(page=address))
-        return lane is not None and not lane.lengths[address - lane.base] and attempt(x, edge)
+        return lane is not None and lane.is_free(address - lane.base) and attempt(x, edge)
     return try_at(x, address, bits, None)
 
 
@@ -76,9 +76,10 @@ def _split(key: int) -> tuple[int, int]:
 
 
 def _named(x: Explorer) -> set[int]:
-    """Keys of the addresses that relocations, data and followed instructions name."""
+    """Keys of the addresses that relocations, data and followed instructions name, and of what is copied over code."""
     mode = x.binary.mode
     found = {key_of(address, mode) for address in x.binary.pointers}
+    found.update(key_of(one.source, mode) for one in x.space.rewrites.places if one.size)
     for lane in list(x.space.lanes.values()):
         found.update(key_of(address, lane.bits) for address in taken(x.space, x.knowledge, lane))
     found.update(key_of(address, mode) for address in x.space.named_by_data)
@@ -88,7 +89,7 @@ def _named(x: Explorer) -> set[int]:
 def try_at(x: Explorer, address: int, bits: int, least: float | None) -> bool:
     """Follow one address on trial; True when it was not followed before and is now."""
     lane = x.space.lane(address, bits)
-    if lane is None or lane.lengths[address - lane.base] or lane.covers(address - lane.base) is not None:
+    if lane is None or not lane.is_free(address - lane.base) or lane.covers(address - lane.base) is not None:
         return False
     offset = address - lane.base
     if is_text(lane, offset) or not _looks_like_code(lane, offset, least):

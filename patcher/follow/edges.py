@@ -18,13 +18,24 @@ class Via(IntEnum):
     TABLE = 5  # an entry of a jump table
     EVENT = 6  # behind a trap, a halt or a system call
     POINTER = 7  # its address was seen
+    COPY = 8  # what runs in place of the source once the program rewrote it
 
 
-WEAK: Final = frozenset((Via.TAKEN, Via.RETURN, Via.TABLE, Via.EVENT, Via.POINTER))
+WEAK: Final = frozenset((Via.TAKEN, Via.RETURN, Via.TABLE, Via.EVENT, Via.POINTER, Via.COPY))
 """Steps that may never be made; only the others prove that what comes behind them runs too."""
 
 Edge = tuple[int, int, Via, int, int, Processor]
 """Where to: address and bits; how; from which instruction; in which function (a key); in what state."""
+
+
+def parent_of(source: int, via: Via) -> int:
+    """The step from an instruction in one number."""
+    return source << 4 | via
+
+
+def step_of(parent: int) -> tuple[int, Via]:
+    """Instruction and kind of a step that `parent_of` made."""
+    return parent >> 4, Via(parent & 15)
 
 
 def key_of(address: int, bits: int) -> int:

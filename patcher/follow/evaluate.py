@@ -72,6 +72,9 @@ _TWO_BYTE: Final[dict[int, Effect]] = {
     **dict.fromkeys(range(0xC8, 0xD0), implicit.swap_bytes),
 }
 
+_FENCES: Final = 0xAE
+"""lfence, mfence and sfence, of a group whose other members write."""
+
 
 def _clobber(s: State, insn: Insn) -> None:
     """An instruction that is not modelled: all that it may write is unknown."""
@@ -113,6 +116,8 @@ def step(s: State, at: int, insn: Insn, taken: bool) -> None:
         return
     if taken and insn.opmap == 0 and insn.opcode == 0xE8:  # the path goes on in the callee
         s.push(Value(at + insn.length))
+        return
+    if insn.opmap == 1 and insn.opcode == _FENCES and not insn.is_memory and not insn.rep:
         return
     effect = (_ONE_BYTE if insn.opmap == 0 else _TWO_BYTE if insn.opmap == 1 else {}).get(insn.opcode)
     if effect is None:

@@ -8,15 +8,16 @@ from patcher.follow.blame import blame, is_bad, take_back
 from patcher.follow.calls import Calls
 from patcher.follow.conditions import Settled
 from patcher.follow.doubtful import visit_carefully
-from patcher.follow.edges import WEAK, Edge, Via, key_of
+from patcher.follow.edges import WEAK, Edge, Via, key_of, parent_of
 from patcher.follow.hindsight import Hindsight
 from patcher.follow.knowledge import Knowledge
 from patcher.follow.model import Budget, ProblemKind
 from patcher.follow.modes import START, Processor
 from patcher.follow.returning import Returning
+from patcher.follow.rewriting import Rewriting
 from patcher.follow.runs import undo, walk_run
 from patcher.follow.settled import SettledBranches
-from patcher.follow.space import MARKS, Lane, Space
+from patcher.follow.space import BORDER, MARKS, Lane, Space
 from patcher.follow.targets import relative_target
 from patcher.follow.transfers import Transfers
 from patcher.follow.trial import Trial, stands
@@ -28,6 +29,7 @@ class Explorer:
 
     def __init__(self, binary: Binary, space: Space, knowledge: Knowledge, budget: Budget) -> None:
         self.binary, self.space, self.knowledge, self.budget = binary, space, knowledge, budget
+        self.rewrites, self.rewriting = space.rewrites, Rewriting(self)
         self.parents: dict[int, int] = {}
         self.work: list[Edge] = []
         self.later: list[Edge] = []
@@ -60,6 +62,7 @@ class Explorer:
             if self.trial is not None:
                 return
             self.work.extend(edge for edge in self.settled.open_again() if self.is_followed(edge[3], edge[1]))
+            self.work.extend(self.rewriting.edges())
             if not self.work:
                 if not self.later:
                     return
@@ -74,11 +77,15 @@ class Explorer:
 
     def _visit(self, edge: Edge) -> None:
         address, bits, via, source, owner, now = edge
+        if self.rewrites.is_near(address) and not self.rewriting.arrive(edge):
+            return
         lane = self.space.lane(address, bits)
         if lane is None:
             self.leave(edge)
             return
         length = lane.lengths[address - lane.base]
+        if length == BORDER:
+            lane.lengths[address - lane.base] = length = 0
         if length >= MARKS:
             if self.trial is not None:
                 self.trial.failed = True
@@ -88,7 +95,7 @@ class Explorer:
             self.join(owner, address, bits)
         else:
             key = key_of(address, bits)
-            self.parents[key] = source << 3 | via
+            self.parents[key] = parent_of(source, via)
             self.returning.owners[key] = owner
             if self.trial is not None:
                 self.trial.keys.append(key)
@@ -136,7 +143,9 @@ class Explorer:
                     self.calls.indirect_call(lane, item, owner, now)
                 return offset + length, now
             elif kind & END:
-                if offset < lane.size and lane.lengths[offset] < MARKS:
+                if lane.base + offset in self.rewrites.borders:
+                    self.rewriting.leave(lane, offset, owner, now)
+                elif offset < lane.size and lane.lengths[offset] < MARKS:
                     self.join(owner, lane.base + offset, lane.bits)
             elif kind & STOP:
                 self.transfers.stop(lane, item, owner, now)
@@ -158,7 +167,7 @@ class Explorer:
                     self.settled.add(settled, taken)
                 return not settled.taken
         there = target - lane.base
-        if not 0 <= there < lane.size or not lane.lengths[there]:
+        if self.rewrites.is_near(target) or not 0 <= there < lane.size or not lane.lengths[there]:
             self.work.append((target, lane.bits, via, source, owner, now))
         elif lane.lengths[there] < MARKS:
             self.settled.joined(target)

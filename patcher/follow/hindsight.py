@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Looking back from an instruction: what registers, stack and flags hold before it, as far as its path tells."""
 
+from collections.abc import Container
+
 from patcher.follow import tail_calls
 from patcher.follow.conditions import Settled, settle_branch
 from patcher.follow.evaluate import Step, evaluate
@@ -22,9 +24,9 @@ class Hindsight:
         path = path_to(self._space, self._parents, lane.base + offset, lane.bits, limit)
         return evaluate(path, lane.bits, self._constant), path
 
-    def before_tail_call(self, lane: Lane, offset: int) -> State | None:
+    def before_tail_call(self, lane: Lane, offset: int, called: Container[int]) -> State | None:
         """What is known before a jump that leaves its function with the caller's stack; None for other jumps."""
-        path = tail_calls.path_from_start(self._space, self._parents, lane.base + offset, lane.bits)
+        path = tail_calls.path_from_start(self._space, self._parents, lane.base + offset, lane.bits, called)
         first = lane.base + offset if not path else path[0][0]
         if path is None or first in self._beginnings or tail_calls.depth(path, lane.bits >> 3) != 0:
             return None

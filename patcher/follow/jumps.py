@@ -86,7 +86,7 @@ class Jumps:
 
     def _is_tail_call(self, lane: Lane, offset: int, insn: Insn) -> bool:
         """Does it leave its function through a pointer, to a place whose address the program takes?"""
-        state = self.x.hindsight.before_tail_call(lane, offset)
+        state = self.x.hindsight.before_tail_call(lane, offset, self.x.calls.called)
         return state is not None and is_pointer(_value(state, insn, lane.base + offset), state.natural)
 
     def _targets(self, lane: Lane, offset: int, insn: Insn) -> Targets:

@@ -11,7 +11,7 @@ _PREFIXES: Final = frozenset(b"\x26\x2e\x36\x3e\x64\x65\x66\x67\xf0\xf2\xf3")
 
 _SHARED: Final = re.compile(
     b"|".join(
-        re.escape(bytes([length])) + b"(?=([\\x00\\xfd-\\xff]{0,%d})[\\x01-\\x0f])" % (length - 2)
+        re.escape(bytes([length])) + b"(?=([\\x00\\xfc-\\xff]{0,%d})[\\x01-\\x0f])" % (length - 2)
         for length in range(2, 16)
     )
 )

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Looking back along followed code: the instructions before one, and the weakest step that led to it."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Final
 
-from patcher.follow.edges import WEAK, Via, key_of
+from patcher.follow.edges import WEAK, Via, key_of, step_of
 from patcher.follow.evaluate import Step
 from patcher.follow.modes import instruction
 from patcher.follow.space import Lane, Space
 from patcher.x86.walk import BRANCH, CALL, STOP, entry_at
 
 Parents = Mapping[int, int]
-"""Key of where a run starts → instruction that leads there << 3 | `Via`."""
+"""Key of where a run starts → the step that leads there (`edges.parent_of`)."""
 
 _EVENTS: Final = frozenset((0xF4, 0xCC, 0xCD, 0xCE, 0xF1))
 
@@ -30,24 +30,33 @@ def _is_weak(lane: Lane, offset: int) -> bool:
     return bool(kind & CALL) or (bool(kind & BRANCH) and not kind & STOP) or is_event(lane, offset)
 
 
-def path_to(space: Space, parents: Parents, address: int, bits: int, limit: int) -> list[Step]:
-    """Up to `limit` instructions on a path that leads to an address, in order, the last one before it."""
+def path_to(
+    space: Space, parents: Parents, address: int, bits: int, limit: int, starts: Container[int] = ()
+) -> list[Step]:
+    """Up to `limit` instructions on a path that leads to an address, in order, the last one before it.
+
+    It begins no earlier than at the last of `starts`, which are keys of addresses.
+    """
     steps: list[Step] = []
     lane, taken = space.lane(address, bits), False
     while lane is not None and len(steps) < limit:
-        offset = address - lane.base
-        parent = parents.get(key_of(address, bits))
+        offset, key = address - lane.base, key_of(address, bits)
+        if key in starts:
+            break
+        parent = parents.get(key)
         if parent is None:
             before = lane.before(offset)
             if before is None:
                 break
             address, taken = lane.base + before, False
         else:
-            via = Via(parent & 7)
+            source, via = step_of(parent)
             if via in (Via.ENTRY, Via.CALL, Via.POINTER, Via.TABLE):
                 break
-            address, taken = parent >> 3, via in (Via.TAKEN, Via.JUMP)
-            lane = space.lane(address, bits)
+            address, lane = source, space.lane(source, bits)
+            if via is Via.COPY:  # the instruction there does not run
+                continue
+            taken = via in (Via.TAKEN, Via.JUMP)
         insn = instruction(lane, address - lane.base) if lane is not None else None
         if insn is None:
             break
@@ -67,13 +76,12 @@ def weak_point(space: Space, parents: Parents, address: int, bits: int, limit: i
             return None
         parent = parents.get(key_of(address, bits))
         if parent is not None:
-            via = Via(parent & 7)
+            source, via = step_of(parent)
             if via in WEAK:
                 return address
             if via is Via.ENTRY:
                 return None
-            address = parent >> 3
-            lane = space.lane(address, bits)
+            address, lane = source, space.lane(source, bits)
             continue
         before = lane.before(address - lane.base)
         if before is None:

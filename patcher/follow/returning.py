@@ -34,14 +34,14 @@ class Returning:
         """A path of a function goes on in code that is followed already: it returns if that does."""
         if owner in self.known:
             return
-        other = self._owner_at(address, bits)
+        other = self.owner_at(address, bits)
         if other is None or other in self.known:
             self.returns(owner)
         elif other != owner:
             depends = self.depends if self.trial is None else self.trial.depends
             depends.setdefault(other, []).append(owner)
 
-    def _owner_at(self, address: int, bits: int) -> int | None:
+    def owner_at(self, address: int, bits: int) -> int | None:
         """The function for which an address was followed first."""
         lane = self._space.lane(address, bits)
         for _ in range(_FAR):

@@ -65,11 +65,12 @@ def _keep(lane: Lane, start: int, end: int, items: list[Item]) -> None:
 
 def undo(lane: Lane, start: int, end: int) -> None:
     """Forget the instructions that a walk wrote from `start` on, up to `end`."""
-    lengths = lane.lengths
+    lengths, first = lane.lengths, start
     while start < end:
         length = lengths[start]
         lengths[start] = 0
         start += length or 1
+    lane.mark_borders(first, start)
 
 
 def steps(lane: Lane, start: int, end: int) -> int:

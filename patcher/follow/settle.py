@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
-from patcher.follow.edges import Via, key_of
+from patcher.follow.edges import Via, key_of, step_of
 from patcher.follow.explorer import Explorer
 from patcher.follow.likelihood import plausibility
 from patcher.follow.model import ProblemKind
@@ -52,7 +52,8 @@ def _loser(x: Explorer, lane: Lane, outer: int, inner: int) -> int | None:
 
 def _leads_to(x: Explorer, lane: Lane, one: int, other: int) -> bool:
     """Does a path through `one` lead to `other`, by a jump that must be made?"""
-    if x.parents.get(key_of(lane.base + other, lane.bits), 0) & 7 not in (Via.JUMP, Via.CALL):
+    parent = x.parents.get(key_of(lane.base + other, lane.bits))
+    if parent is None or step_of(parent)[1] not in (Via.JUMP, Via.CALL):
         return False
     seen = {other}
     ahead = [other]
@@ -70,8 +71,8 @@ def _leads_to(x: Explorer, lane: Lane, one: int, other: int) -> bool:
 def _predecessors(x: Explorer, lane: Lane, offset: int) -> Iterator[int]:
     """Followed instructions that run right before one, in the same lane."""
     parent = x.parents.get(key_of(lane.base + offset, lane.bits))
-    if parent is not None and lane.base <= parent >> 3 < lane.end:
-        yield (parent >> 3) - lane.base
+    if parent is not None and lane.base <= step_of(parent)[0] < lane.end:
+        yield step_of(parent)[0] - lane.base
     for length in range(1, min(15, offset) + 1):
         if lane.lengths[offset - length] == length:
             yield offset - length

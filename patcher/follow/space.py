@@ -5,12 +5,13 @@ A lane has one byte for each byte of its section: 0, the length of the instructi
 that no instruction may start there. The marks end a walk without being looked for.
 """
 
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right, insort
 from functools import cached_property
 from typing import Final
 
 from patcher.binary.model import Binary, Section
 from patcher.follow.pointers import data_words
+from patcher.follow.rewrites import Rewrites
 from patcher.x86.insn import Insn
 from patcher.x86.length_tables import Tables, tables
 from patcher.x86.walk import Item
@@ -21,7 +22,9 @@ FIELD: Final = 0xFE
 """A mark: a relocation fills in what starts here, so it is no opcode."""
 DEAD: Final = 0xFD
 """A mark: following from here led into what is no code."""
-MARKS: Final = DEAD
+BORDER: Final = 0xFC
+"""A mark: what is copied over other code ends here, so nothing goes on from before; instructions may start here."""
+MARKS: Final = BORDER
 
 _NO_MARKS: Final = bytes(range(MARKS)) + bytes(256 - MARKS)
 
@@ -49,13 +52,16 @@ class Seen:
 class Lane:
     """The code of one section in one mode."""
 
-    __slots__ = ("base", "bits", "code", "end", "index", "lengths", "section", "seen", "size", "table")
+    __slots__ = (
+        "base", "bits", "borders", "code", "end", "index", "lengths", "section", "seen", "size", "table",
+    )  # fmt: skip
 
     def __init__(self, section: Section, index: int, bits: int, code: bytes, seen: "Seen") -> None:
         self.section, self.index, self.bits, self.code = section, index, bits, code
         self.base, self.size = section.address, len(code)
         self.end = self.base + self.size
         self.lengths = bytearray(self.size)
+        self.borders: list[int] = []
         self.seen = seen
         self.table: Tables = tables(bits)
 
@@ -65,6 +71,23 @@ class Lane:
         for offset in range(max(start - self.base, 0), min(end - self.base, self.size)):
             if not lengths[offset]:
                 lengths[offset] = mark
+
+    def mark_borders(self, start: int, end: int) -> None:
+        """Put back the marks of borders at the offsets `[start, end)` at which nothing is."""
+        if not self.borders:
+            return
+        for offset in self.borders[bisect_left(self.borders, start) : bisect_left(self.borders, end)]:
+            if not self.lengths[offset]:
+                self.lengths[offset] = BORDER
+
+    def is_border(self, offset: int) -> bool:
+        """Does what is copied over other code end at an offset?"""
+        index = bisect_left(self.borders, offset)
+        return index < len(self.borders) and self.borders[index] == offset
+
+    def is_free(self, offset: int) -> bool:
+        """May an instruction start at an offset where none was followed yet?"""
+        return self.lengths[offset] in (0, BORDER)
 
     def without_marks(self) -> bytearray:
         """The lengths alone."""
@@ -99,6 +122,8 @@ class Space:
         self.data: list[tuple[int, int]] = []
         self.dead: set[tuple[int, int]] = set()
         self._fields = binary.fields
+        self.rewrites = Rewrites(binary)
+        self._borders = sorted(self.rewrites.borders)
 
     @cached_property
     def named_by_data(self) -> tuple[int, ...]:
@@ -175,6 +200,9 @@ class Space:
         first = bisect_right(self._fields, lane.base - 1)
         for field in self._fields[first : bisect_right(self._fields, lane.end - 1)]:
             lane.lengths[field - lane.base] = FIELD
+        first = bisect_left(self._borders, lane.base)
+        lane.borders = [at - lane.base for at in self._borders[first : bisect_left(self._borders, lane.end)]]
+        lane.mark_borders(0, lane.size)
         for address, mode in self.dead:
             if mode == bits and lane.base <= address < lane.end:
                 lane.lengths[address - lane.base] = DEAD

@@ -5,11 +5,11 @@ Such a jump is made with the stack as the caller left it, to a pointer that memo
 indirect calls go: to places whose address the program takes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Final
 
 from patcher.binary.model import Binary, Origin
-from patcher.follow.edges import Via, key_of
+from patcher.follow.edges import Via, key_of, step_of
 from patcher.follow.evaluate import Step
 from patcher.follow.paths import Parents, path_to
 from patcher.follow.space import Space
@@ -39,12 +39,19 @@ def is_pointer(value: Value, size: int) -> bool:
     return all(factor == 1 for _, factor in unknown.of.terms)
 
 
-def path_from_start(space: Space, parents: Parents, address: int, bits: int) -> list[Step] | None:
-    """A path from its function's first instruction to an address; None when none is known or it is long."""
-    path = path_to(space, parents, address, bits, _FAR)
-    first = path[0][0] if path else address
-    parent = parents.get(key_of(first, bits))
-    return path if parent is not None and parent & 7 in _STARTS else None
+def path_from_start(
+    space: Space, parents: Parents, address: int, bits: int, called: Container[int]
+) -> list[Step] | None:
+    """A path from its function's first instruction to an address; None when none is known or it is long. `called`
+    holds the keys of what followed code calls."""
+    path = path_to(space, parents, address, bits, _FAR, called)
+    key = key_of(path[0][0] if path else address, bits)
+    parent = parents.get(key)
+    while key not in called and parent is not None and step_of(parent)[1] is Via.COPY:
+        key = key_of(step_of(parent)[0], bits)
+        parent = parents.get(key)
+    starts = key in called or (parent is not None and step_of(parent)[1] in _STARTS)
+    return path if starts else None
 
 
 def beginnings(binary: Binary) -> frozenset[int]:

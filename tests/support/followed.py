@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from patcher.assembler import assemble
 from patcher.auditing.model import Tier
-from patcher.binary.model import Binary, Entry, Origin, Privilege, Section, Symbol
+from patcher.binary.model import Binary, Entry, Function, Origin, Privilege, Rewritten, Section, Symbol
 from patcher.follow import Budget, Flow, ProblemKind, follow
 from patcher.x86.address import Gva
 
@@ -73,6 +73,8 @@ def follow_bytes(
     never: tuple[int, ...] = (),
     imports: tuple[int, ...] = (),
     fields: tuple[int, ...] = (),
+    rewritten: tuple[Rewritten, ...] = (),
+    functions: tuple[Function, ...] = (),
 ) -> Followed:
     """Follow bytes that lie at an address in one section of code."""
     section = Section(".text", base, memoryview(code), len(code), True, False, bits, 0)
@@ -89,5 +91,7 @@ def follow_bytes(
         returns_never=never,
         imports=elsewhere,
         fields=fields,
+        rewritten=rewritten,
+        functions=functions,
     )
     return Followed(follow(binary, budget or Budget()), labels, base)

@@ -107,6 +107,17 @@ def test_what_the_program_rewrites_cannot_be_closed() -> None:
     assert left_open(binary) == ["open: pushfd at 0x10000"]
 
 
+def test_what_the_program_copies_over_its_code_cannot_be_closed_where_it_lies() -> None:
+    rewritten = (Rewritten(BASE, BASE + 1, ".altinstructions", BASE + 2, 2),)
+    (hole,) = findings(program("nop\nret\nrdtsc", rewritten=rewritten))
+    assert (hole.tactic, hole.tactic_reason, hole.rewritten) == (
+        None,
+        "The program copies it over the code at 0x10000 (.altinstructions), which must be scanned again when that is "
+        "done.",
+        ".altinstructions",
+    )
+
+
 def test_overlapping_code_is_stepped() -> None:
     """pushf inside a mov; both are known to run."""
     binary = program(bytes.fromhex("b8 9c c3 90 90 c3"))

@@ -95,8 +95,60 @@ def test_code_that_can_change_is_not_proved() -> None:
     writable = program("nop\nret", ring=3, writable=True)
     assert judged(writable) == (".text at 0x10000 holds code and can be written.",)
     assert not judged(program("nop\nret", ring=0, writable=True))
-    rewritten = program("nop\nret", rewritten=(Rewritten(BASE, BASE + 1, ".altinstructions"),))
-    assert judged(rewritten) == ("The program rewrites 1 place of its own code (.altinstructions 1).",)
+    rewritten = program("nop\nret", rewritten=(Rewritten(BASE, BASE + 1, ".unheard_of"),))
+    assert judged(rewritten) == ("The program rewrites 1 place of its own code (.unheard_of 1).",)
+
+
+ALTERNATIVES = ".altinstructions"
+
+
+def copying(text: str, *places: tuple[int, int, int, int]) -> Binary:
+    """A kernel with alternatives: start and end of each place, offset and size of what comes there."""
+    rows = [
+        Rewritten(BASE + start, BASE + end, ALTERNATIVES, BASE + at if size else 0, size, () if size else (BASE + end,))
+        for start, end, at, size in places
+    ]
+    return program(text, rewritten=tuple(sorted(rows)))
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "reasons"),
+    [
+        ("nop\nret\ncli", (0, 1, 2, 1), ()),
+        ("nop\nret", (0, 1, 0, 0), ()),
+        ("nop\nret\npushfl", (0, 1, 2, 1), (
+            "1 hole lies in what the program copies over its code, which must be scanned again when that is done.",)),
+        ("pushfl\nret\nnop", (0, 1, 2, 1), ("1 hole lies in code that the program itself rewrites.",)),
+        ("nop\nret\nmovl $1,%eax\nret", (0, 1, 2, 4), (
+            "The program rewrites 1 place of its own code (.altinstructions 1).",)),
+        ("nop\nret\n.byte 0x0f,0xff", (0, 1, 2, 2), (
+            "The program rewrites 1 place of its own code (.altinstructions 1).",)),
+    ],
+)  # fmt: skip
+def test_what_is_copied_from_the_file_is_judged_as_it_will_be(
+    text: str, place: tuple[int, int, int, int], reasons: tuple[str, ...]
+) -> None:
+    """Harmless, nothing, a hole, a hole that goes away, an instruction that does not end in it, and no instruction."""
+    assert audited(copying(text, place)).verdict.reasons == reasons
+
+
+def test_a_program_is_closed_around_what_it_rewrites() -> None:
+    report = audited(copying("nop\npushfl\nmovl %eax,%ebx\nmovl %eax,%ebx\nret\ncli", (0, 1, 7, 1)))
+    assert (report.verdict.status, report.verdict.sites) == (PATCHED, 1)
+
+
+@pytest.mark.parametrize(
+    ("release", "count"), [((0, 0), 1), ((5, 12), 1), ((5, 13), 0), ((6, 1), 0)]
+)
+def test_what_paravirtual_calls_become_depends_on_the_kernel(release: tuple[int, int], count: int) -> None:
+    rewritten = (Rewritten(BASE, BASE + 6, ".parainstructions"),)
+    reasons = judged(program("call *(0x10000)\nret", rewritten=rewritten, release=release))
+    assert len(reasons) == count
+
+
+def test_tables_that_contradict_themselves_prove_nothing() -> None:
+    """A place that is copied over itself."""
+    assert judged(copying("nop\nret", (0, 1, 0, 1)))
 
 
 @pytest.mark.parametrize("table", ["__mcount_loc", "__jump_table", ".smp_locks", ".static_call_sites"])

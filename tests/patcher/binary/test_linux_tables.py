@@ -49,8 +49,13 @@ ALTERNATIVES = {
 def test_alternatives_of(kernel: str) -> None:
     bits, table = ALTERNATIVES[kernel]
     binary = read(".altinstructions", table, bits)
-    assert binary.rewritten == (Rewritten(TEXT + 2, TEXT + 5, ".altinstructions"),)
-    assert (TEXT + 40, Origin.RELOCATION) in [(e.address, e.origin) for e in binary.entries]
+    assert binary.rewritten == (Rewritten(TEXT + 2, TEXT + 5, ".altinstructions", TEXT + 40, 2),)
+
+
+def test_an_alternative_of_no_bytes_leads_behind_what_it_removes() -> None:
+    table = struct.pack("<iiHBB", near(2, 0), near(40, 4), 7, 3, 0)
+    place = Rewritten(TEXT + 2, TEXT + 5, ".altinstructions", leads=(TEXT + 5,))
+    assert read(".altinstructions", table, 64).rewritten == (place,)
 
 
 FIXUPS = {
@@ -92,7 +97,9 @@ SITES = {
     [(name, *form, extent) for name, (forms, extent) in SITES.items() for form in forms],
 )
 def test_a_table_of_sites(name: str, bits: int, table: bytes, extent: tuple[int, int]) -> None:
-    assert read(name, table, bits).rewritten == (Rewritten(TEXT + extent[0], TEXT + extent[1], name),)
+    leads = (TEXT + extent[1], TEXT + 40) if name == "__jump_table" else ()
+    place = Rewritten(TEXT + extent[0], TEXT + extent[1], name, leads=leads)
+    assert read(name, table, bits).rewritten == (place,)
 
 
 @pytest.mark.parametrize("form", ["iiHH", "IIHH"])
@@ -110,6 +117,20 @@ def test_a_table_merged_into_another_section_is_found_by_its_symbols() -> None:
     )
     binary = read(".init.data", struct.pack("<3I", 1, TEXT + 5, 2), 32, symbols)
     assert binary.rewritten == (Rewritten(TEXT + 5, TEXT + 10, "__mcount_loc"),)
+
+
+RELEASES = {
+    "a module": (".modinfo", b"license=GPL\0vermagic=6.1.0-50-686 SMP\0", (6, 1)),
+    "a kernel": (".rodata", b"Linux version %s\0Linux version 5.10.0-9 (gcc)\0", (5, 10)),
+    "of two the older": (".rodata", b"Linux version 6.1.0 \0Linux version 4.19.1 ", (4, 19)),
+    "neither": (".rodata", b"vermagic=6.1.0 Linux version x", (0, 0)),
+}
+
+
+@pytest.mark.parametrize("text", RELEASES)
+def test_the_release_of(text: str) -> None:
+    name, content, release = RELEASES[text]
+    assert read(name, content, 64).release == release
 
 
 def test_a_table_of_nonsense_is_passed_over() -> None:
