@@ -3,13 +3,11 @@
 
 from bisect import bisect_left
 
-from patcher.binary.model import Binary, Privilege
+from patcher.binary.model import Binary, Origin, Privilege
 from patcher.follow.got import global_offset_table
 from patcher.follow.model import JumpTable, Problem, ProblemKind
 from patcher.follow.space import Lane, Space
 from patcher.x86.walk import Item
-
-_BUG_TABLE = "__bug_table"
 
 
 class Knowledge:
@@ -21,10 +19,13 @@ class Knowledge:
         self.never = frozenset(binary.returns_never)
         self.elsewhere = frozenset(symbol.address for symbol in binary.imports)
         """What an object leaves to its linker: to go there is as if it were called."""
-        self.ends = frozenset(function.end for function in binary.functions)
+        starts = {function.start for function in binary.functions}
+        self.ends = frozenset(function.end for function in binary.functions if function.end not in starts)
+        """Where functions end and no other begins, into which hand-written code may fall."""
         self.problems: dict[tuple[int, int], Problem] = {}
         self.jump_tables: dict[int, JumpTable] = {}
-        self.going_on = self._going_on()
+        self.going_on = frozenset(e.address for e in binary.entries if e.origin is Origin.EXCEPTION)
+        """Where the program goes on behind an exception: also behind the ud2 of Linux's warnings."""
         self.got = global_offset_table(binary)
 
     def problem(self, address: int, bits: int, kind: ProblemKind, sentence: str) -> None:
@@ -44,14 +45,3 @@ class Knowledge:
         fields = self.binary.fields
         index = bisect_left(fields, start)
         return index < len(fields) and fields[index] < end
-
-    def _going_on(self) -> frozenset[int]:
-        """Addresses of ud2 behind which the program goes on: the warnings of Linux's bug table."""
-        found = set()
-        for section in self.binary.sections:
-            if section.name == _BUG_TABLE:
-                for offset in range(0, len(section.data) - 3, 4):
-                    word = int.from_bytes(section.data[offset : offset + 4], "little", signed=True)
-                    found.add(section.address + offset + word)
-                    found.add(word & 0xFFFFFFFF)
-        return frozenset(found)

@@ -80,8 +80,8 @@ class Transfers:
     def _trap(self, lane: Lane, offset: int, owner: int, now: Processor) -> None:
         """ud2, behind which Linux goes on after a warning."""
         address = lane.base + offset
-        if address in self.knowledge.going_on:
-            self.x.work.append((address + 2, lane.bits, Via.EVENT, address, owner, now))
+        if address + len(_UD2) in self.knowledge.going_on:
+            self.x.work.append((address + len(_UD2), lane.bits, Via.EVENT, address, owner, now))
 
     def _one_byte(self, lane: Lane, offset: int, insn: Insn, owner: int, now: Processor) -> None:
         if insn.opcode in _FAR:

@@ -8,6 +8,7 @@ from elf_maker import ALLOC, EXEC, NOTYPE, Maker, Part, Sym
 
 from patcher.binary.elf import READER
 from patcher.binary.model import Binary, Origin, Rewritten
+from patcher.follow import Budget, follow
 
 TEXT, TABLE = 0x80_0000, 0x80_1000
 CODE = b"\x90" * 16 + b"\xe8\0\0\0\0\x2e\xe8\0\0\0\0\x90" + b"\xeb\x05" + b"\x0f\x0b" + b"\x90" * 32
@@ -135,3 +136,11 @@ def test_the_release_of(text: str) -> None:
 
 def test_a_table_of_nonsense_is_passed_over() -> None:
     assert not read(".altinstructions", b"\xab" * 48, 32).rewritten
+
+
+@pytest.mark.parametrize(("flags", "code"), [(1, True), (0, False)])
+def test_a_path_goes_on_behind_the_ud2_of_a_warning_only(flags: int, code: bool) -> None:
+    table = struct.pack("<iiHH", near(30, 0), 0, 1, flags)
+    start = Sym("warns", TEXT + 30, 1)
+    flow = follow(read("__bug_table", table, 32, (start,)), Budget())
+    assert bool(flow.lengths[0, 32][32]) is code

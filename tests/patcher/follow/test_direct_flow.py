@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Following direct flow: what is reached, what is not, and what never returns."""
 
+from itertools import pairwise
+
+import pytest
 from followed import follow_bytes, followed, program
 
 from patcher.auditing.model import Tier
-from patcher.binary.model import Origin
+from patcher.binary.model import Function, Origin
 from patcher.follow import Budget, ProblemKind
 
 
@@ -46,6 +49,29 @@ def test_a_function_that_is_known_by_name_never_returns() -> None:
     code, labels = program(text)
     assert "junk" in follow_bytes(code, labels).reached()
     assert "junk" not in follow_bytes(code, labels, never=(labels["abort"],)).reached()
+
+
+@pytest.mark.parametrize("function", [None, "fails"])
+def test_a_call_that_is_the_last_in_its_function_does_not_come_back(function: str | None) -> None:
+    """Nothing names the callee, which seems to return: its section ends behind the call, or the function does."""
+    text = "start: call fails\nret\nother: ret\nfails: call other\n"
+    if function is None:
+        found = followed(text)
+    else:
+        code, labels = program(text + "behind: nop\n.byte 0x0f, 0x0a")
+        extent = Function(labels[function], labels["behind"], function)
+        found = follow_bytes(code, labels, functions=(extent,))
+        assert "behind" not in found.reached()
+    assert found.reached() == {"start", "fails", "other"}
+    assert found.problems() == set()
+
+
+def test_a_function_may_fall_into_the_next_one_behind_a_call() -> None:
+    """As hand-written code does: both have their own extents."""
+    code, labels = program("start: call one\nbehind: ret\none: call other\ntwo: ret\nother: ret\nend:")
+    names = ("one", "two", "other", "end")
+    extents = tuple(Function(labels[a], labels[b], a) for a, b in pairwise(names))
+    assert "behind" in follow_bytes(code, labels, functions=extents).reached()
 
 
 def test_an_import_that_never_returns_is_known_by_its_slot() -> None:
