@@ -31,9 +31,10 @@ _SETTLED: Final = {
 }
 ALTERNATIVES: Final = ".altinstructions"
 PARAVIRT: Final = ".parainstructions"
-_ONLY_CALLS: Final = (5, 13)
-"""From this Linux on `.parainstructions` get calls of the kernel's own functions and no-ops only (arch/x86/kernel/
-paravirt.c, paravirt_patch()). Before, the kernel wrote what these functions do, with holes in it: pushf, popf, iret."""
+_ONLY_CALLS: Final = {32: (5, 10), 64: (5, 13)}
+"""By code size: from this Linux on `.parainstructions` get nothing sensitive (arch/x86/kernel/paravirt.c): calls of the
+kernel's own functions and no-ops, in 5.10 to 5.12 also jumps to them and what releases a lock. Before, and in 64-bit
+code up to 5.12, the kernel wrote what its functions do, with holes in it: pushf, popf."""
 _HARMLESS_TABLES: Final = frozenset({
     "__mcount_loc", "__jump_table", ".smp_locks", ".static_call_sites", ".static_call_tramp_key", ".retpoline_sites",
     ".return_sites", ".call_sites", ".ibt_endbr_seal",
@@ -155,7 +156,7 @@ def is_known(one: Rewritten, code: CodeMap, places: frozenset[Rewritten]) -> boo
     if (one.size or one.leads) and one not in places:
         return False
     if one.table == PARAVIRT:
-        return code.binary.release >= _ONLY_CALLS
+        return code.binary.release >= _ONLY_CALLS[code.binary.mode]
     if one.table != ALTERNATIVES or not one.size:
         return one.table in _HARMLESS_TABLES or one.table == ALTERNATIVES
     end, mode = one.source + one.size, code.binary.mode
@@ -175,6 +176,8 @@ def _unseen(code: CodeMap) -> Iterator[str]:
     if tables:
         listed = ", ".join(f"{table} {count}" for table, count in sorted(tables.items()))
         yield f"The program rewrites {_count(tables.total(), 'place', 'places')} of its own code ({listed})."
+    for table in code.binary.unread:
+        yield f"The program rewrites its own code by {table}, which is in no known form."
     if not code.binary.entries and any(section.executable for section in code.binary.sections):
         yield "No entry into its code is known."
 

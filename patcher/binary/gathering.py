@@ -80,6 +80,7 @@ class Gathering:
     never: set[int] = field(default_factory=set)
     """Where a function that does not return is called through: PLT entries and GOT slots."""
     release: tuple[int, int] = (0, 0)
+    unread: set[str] = field(default_factory=set)
 
     def enter(self, address: int, origin: Origin, name: str = "", mode: int | None = None) -> None:
         """Code starts at `address`."""
@@ -121,6 +122,7 @@ class Gathering:
             tuple(Symbol(Gva(address), text) for address, text in sorted(self.imports)),
             tuple(self.notes),
             self.release,
+            tuple(sorted(self.unread)),
         )
 
     def _functions(self, code: Extents) -> tuple[Function, ...]:

@@ -9,7 +9,8 @@ import struct
 
 from patcher.binary.address_space import AddressSpace
 from patcher.binary.gathering import Extents, Gathering
-from patcher.binary.linux_tables import JUMP_TABLE, Place, read_table
+from patcher.binary.linux_records import Place, read_table
+from patcher.binary.linux_tables import JUMP_TABLE
 from patcher.binary.model import Section
 
 FEWEST_JUMPS = 16

@@ -1,60 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The tables by which Linux rewrites its own code, and those that say where faults continue.
 
-One row of `TABLES` a table. A table's record has changed its form over the years (absolute addresses became
-relative ones, fields came and went) and nothing in the file says which form it is, so a row lists the known
-forms and the one whose addresses make sense is taken. Linux, arch/x86/include/asm/{alternative,asm,bug,
+One row of `TABLES` a table, with the forms that its record has had. Linux, arch/x86/include/asm/{alternative,asm,bug,
 paravirt,jump_label}.h and tools/objtool; the same tables are in modules.
 """
 
-import struct
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from patcher.binary.address_space import AddressSpace
-from patcher.binary.gathering import Extents, Gathering
+from patcher.binary.gathering import Gathering
+from patcher.binary.linux_records import Place, Record, Table, read_table
 from patcher.binary.linux_release import release_of
 from patcher.binary.model import Origin
 
 FEATURES = 0x300
 """Processor features are numbered below this (NCAPINTS * 32); a flag may be above the number."""
-SAMPLE = 64
-"""Records by which a form is chosen."""
-
-Record = tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What a row's action is given beside the record."""
-
-    space: AddressSpace
-    code: Extents
-    into: Gathering
-    table: str
-
-    def rewrite(
-        self, start: int, size: int, source: tuple[int, int] = (0, 0), leads: tuple[int, ...] = ()
-    ) -> None:
-        """The kernel overwrites `size` bytes from `start` on: with those at an address, so many, if `source` tells
-        them; `leads` are where control may go instead of where the code in the file has it go."""
-        if 0 < size < 256:
-            self.into.rewritten.add((start, start + size, self.table, *source, leads))
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table's section, its forms, and what a record means.
-
-    A form is a `struct` text: "i" in front fields is relative to its own place, "I" and "Q" are absolute.
-    `fits` says whether a record of these addresses can be real.
-    """
-
-    section: str
-    forms: tuple[str, ...]
-    fits: Callable[[Record, Place], bool]
-    act: Callable[[Record, Place], None]
-    addresses: int = 1
 
 
 def read_tables(into: Gathering, space: AddressSpace) -> None:
@@ -63,7 +23,8 @@ def read_tables(into: Gathering, space: AddressSpace) -> None:
     for table in TABLES:
         place = Place(space, code, into, table.section)
         for address, data in _found(table, into, space):
-            read_table(table, address, data, place)
+            if not read_table(table, address, data, place) and table.rewrites and any(data):
+                into.unread.add(table.section)
 
 
 def _found(table: Table, into: Gathering, space: AddressSpace) -> Iterator[tuple[int, memoryview]]:
@@ -77,60 +38,13 @@ def _found(table: Table, into: Gathering, space: AddressSpace) -> Iterator[tuple
         yield start, space.view(start, stop - start)
 
 
-def read_table(table: Table, address: int, data: memoryview, place: Place) -> None:
-    """Take the records in the first form that fits; none when none does."""
-    wide = place.into.mode == 64
-    for form in table.forms:
-        if ("Q" in form and not wide) or (form[0] == "I" and wide):
-            continue
-        size = struct.calcsize("<" + form)
-        rows = _whole(data, size, _padding(form))
-        sample = range(0, len(rows), size * max(1, len(rows) // size // SAMPLE))
-        if rows and all(
-            table.fits(_record(form, rows, at, address, table.addresses), place) for at in sample
-        ):
-            _act(table, form, rows, address, place)
-            return
-
-
-def _padding(form: str) -> int:
-    """Bytes of padding at a record's end; the last record of a table may lack them."""
-    digits = form[:-1].rsplit("B", 1)[-1].rsplit("H", 1)[-1]
-    return int(digits or 1) if form.endswith("x") else 0
-
-
-def _whole(data: memoryview, size: int, padding: int) -> memoryview | bytes:
-    """The table's records, if it can be one of records of this size; zeros behind the last fill up a page."""
-    used = len(bytes(data).rstrip(b"\0"))
-    whole = -(-used // size) * size
-    if whole > len(data) + padding:
-        return b""
-    return bytes(data) + bytes(whole - len(data)) if whole > len(data) else data[:whole]
-
-
-def _record(form: str, data: memoryview | bytes, at: int, address: int, addresses: int) -> Record:
-    return _absolute(struct.unpack_from("<" + form, data, at), form, address + at, addresses)
-
-
-def _absolute(row: Record, form: str, at: int, addresses: int) -> Record:
-    """The row with its first `addresses` fields made absolute."""
-    if form[0] != "i":
-        return row
-    return (*(at + 4 * i + row[i] for i in range(addresses)), *row[addresses:])
-
-
-def _act(table: Table, form: str, data: memoryview | bytes, address: int, place: Place) -> None:
-    size, count, code = struct.calcsize("<" + form), table.addresses, place.code
-    is_relative = form[0] == "i"
-    for row in struct.iter_unpack("<" + form, data):
-        record = (*[address + 4 * i + row[i] for i in range(count)], *row[count:]) if is_relative else row
-        address += size
-        if record[0] in code:
-            table.act(record, place)
-
-
 def _in_code(record: Record, place: Place) -> bool:
     return record[0] in place.code
+
+
+def _traced_fits(record: Record, place: Place) -> bool:
+    """From 6.12 on sorttable clears the records of weak functions that were replaced, and sorts them to the front."""
+    return not record[0] or _in_code(record, place)
 
 
 def _both_in_code(record: Record, place: Place) -> bool:
@@ -217,7 +131,7 @@ TABLES = (
     Table(".return_sites", ("i",), _in_code, _five),
     Table(".call_sites", ("i",), _in_code, _five),
     Table(".ibt_endbr_seal", ("i",), _in_code, _endbr),
-    Table("__mcount_loc", ("I", "Q"), _in_code, _five),
-    Table("__ex_table", ("iii", "ii", "II", "QQ"), _both_in_code, _fixup, 2),
-    Table("__bug_table", ("iiHH", "IIHH", "QQHH4x", "IH2x", "iHH"), _bug_fits, _bug),
+    Table("__mcount_loc", ("I", "Q"), _traced_fits, _five),
+    Table("__ex_table", ("iii", "ii", "II", "QQ"), _both_in_code, _fixup, 2, False),
+    Table("__bug_table", ("iiHH", "IIHH", "QQHH4x", "IH2x", "iHH"), _bug_fits, _bug, rewrites=False),
 )

@@ -138,12 +138,21 @@ def test_a_program_is_closed_around_what_it_rewrites() -> None:
 
 
 @pytest.mark.parametrize(
-    ("release", "count"), [((0, 0), 1), ((5, 12), 1), ((5, 13), 0), ((6, 1), 0)]
+    ("bits", "release", "count"),
+    [(32, (0, 0), 1), (32, (5, 9), 1), (32, (5, 10), 0), (64, (5, 12), 1), (64, (5, 13), 0), (64, (6, 1), 0)],
 )
-def test_what_paravirtual_calls_become_depends_on_the_kernel(release: tuple[int, int], count: int) -> None:
+def test_what_paravirtual_calls_become_depends_on_the_kernel(
+    bits: int, release: tuple[int, int], count: int
+) -> None:
     rewritten = (Rewritten(BASE, BASE + 6, ".parainstructions"),)
-    reasons = judged(program("call *(0x10000)\nret", rewritten=rewritten, release=release))
+    reasons = judged(program("call f\nnop\nf: ret", bits, rewritten=rewritten, release=release))
     assert len(reasons) == count
+
+
+def test_a_table_in_no_known_form_proves_nothing() -> None:
+    assert judged(program("nop\nret", unread=(ALTERNATIVES,))) == (
+        "The program rewrites its own code by .altinstructions, which is in no known form.",
+    )
 
 
 def test_tables_that_contradict_themselves_prove_nothing() -> None:

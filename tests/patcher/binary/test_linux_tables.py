@@ -81,7 +81,8 @@ SITES = {
                     (64, struct.pack("<Q", TEXT + 5))], (5, 6)),
     ".parainstructions": ([(32, struct.pack("<IBB", TEXT + 5, 1, 7)), (64, struct.pack("<QBB", TEXT + 5, 1, 7)),
                            (64, struct.pack("<QBB6x", TEXT + 5, 1, 7))], (5, 12)),
-    "__mcount_loc": ([(32, struct.pack("<I", TEXT + 5)), (64, struct.pack("<Q", TEXT + 5))], (5, 10)),
+    "__mcount_loc": ([(32, struct.pack("<I", TEXT + 5)), (64, struct.pack("<Q", TEXT + 5)),
+                      (64, struct.pack("<3Q", 0, 0, TEXT + 5))], (5, 10)),
     ".return_sites": ([(64, struct.pack("<i", near(5, 0)))], (5, 10)),
     ".ibt_endbr_seal": ([(64, struct.pack("<i", near(5, 0)))], (5, 9)),
     ".static_call_sites": ([(64, struct.pack("<ii", near(16, 0), 0))], (16, 21)),
@@ -120,6 +121,13 @@ def test_a_table_merged_into_another_section_is_found_by_its_symbols() -> None:
     assert binary.rewritten == (Rewritten(TEXT + 5, TEXT + 10, "__mcount_loc"),)
 
 
+def test_a_form_is_told_by_records_in_a_row() -> None:
+    """198 records of 16 bytes, every third of which is where every fourth one of 12 bytes would be."""
+    table = b"".join(struct.pack("<iiq", near(28, 16 * i), near(40, 16 * i + 4), 8) for i in range(198))
+    place = Rewritten(TEXT + 28, TEXT + 30, "__jump_table", leads=(TEXT + 30, TEXT + 40))
+    assert read("__jump_table", table, 64).rewritten == (place,)
+
+
 RELEASES = {
     "a module": (".modinfo", b"license=GPL\0vermagic=6.1.0-50-686 SMP\0", (6, 1)),
     "a kernel": (".rodata", b"Linux version %s\0Linux version 5.10.0-9 (gcc)\0", (5, 10)),
@@ -135,7 +143,14 @@ def test_the_release_of(text: str) -> None:
 
 
 def test_a_table_of_nonsense_is_passed_over() -> None:
-    assert not read(".altinstructions", b"\xab" * 48, 32).rewritten
+    binary = read(".altinstructions", b"\xab" * 48, 32)
+    assert not binary.rewritten
+    assert binary.unread == (".altinstructions",)
+
+
+@pytest.mark.parametrize(("name", "content"), [("__bug_table", b"\xab" * 48), (".altinstructions", bytes(48))])
+def test_a_table_that_rewrites_nothing_need_not_be_read(name: str, content: bytes) -> None:
+    assert read(name, content, 32).unread == ()
 
 
 @pytest.mark.parametrize(("flags", "code"), [(1, True), (0, False)])
