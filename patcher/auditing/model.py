@@ -65,7 +65,8 @@ class Finding:
     does, in one sentence. `tactic` closes it; None where no patch is needed, and at an open hole where none
     can be. `tactic_reason` says why there is no better one. `purpose` is what a known pattern is for (""
     when none is known). `rewritten` names the table by which the program itself rewrites this place, or copies it
-    over other code ("" when none). `around` holds the instructions around it, itself included, when they were asked for.
+    over other code ("" when none). `around` holds the instructions around it, itself included, when they were
+    asked for.
     """
 
     address: int

@@ -75,10 +75,14 @@ class Calls:
         self._enter(target, back)
 
     def _enter(self, target: int, back: Edge) -> None:
-        """Follow a callee that was not followed yet."""
+        """Follow a callee that was not followed yet. One to which a jump came first returns when that path does."""
         _, bits, _, source, owner, now = back
-        if key_of(target, bits) not in self.x.returning.owners:
+        callee = key_of(target, bits)
+        first = self.x.returning.owners.get(callee)
+        if first is None:
             self.begin(target, bits, source, owner, now)
+        elif first != callee:
+            self.x.returning.join(callee, target, bits)
 
     def begin(self, target: int, bits: int, source: int, owner: int, now: Processor) -> None:
         """Follow a callee, which is a function of its own."""

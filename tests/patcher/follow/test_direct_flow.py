@@ -100,6 +100,11 @@ def test_a_tail_call_returns_when_its_target_does() -> None:
     assert found.reached() == {"start", "behind", "one", "two"}
 
 
+def test_a_callee_to_which_a_jump_came_first_returns() -> None:
+    found = followed("start: jmp f\nf: testl %eax, %eax\njz other\nret\nother: call f\nbehind: ret")
+    assert "behind" in found.reached()
+
+
 def test_an_exit_call_ends_the_path() -> None:
     found = followed("""
 start: movl $1, %eax

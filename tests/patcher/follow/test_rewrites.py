@@ -2,10 +2,12 @@
 """Code that the program rewrites: what is there runs, and what comes there runs, and both go on behind it."""
 
 import pytest
-from followed import Followed, followed, program
+from followed import BASE, Followed, followed, program
 
-from patcher.binary.model import Rewritten
+from patcher.binary.model import Binary, Privilege, Rewritten, Section
 from patcher.follow import ProblemKind
+from patcher.follow.runs import undo
+from patcher.follow.space import BORDER, Space
 
 TABLE = ".altinstructions"
 
@@ -48,9 +50,10 @@ def test_replacements_lie_back_to_back_and_end_at_their_length() -> None:
     assert found.problems() == set()
 
 
-def test_the_last_replacement_of_a_section_goes_on_behind_its_place() -> None:
+@pytest.mark.parametrize("last", ["rdtsc", "call out"])
+def test_the_last_replacement_of_a_section_goes_on_behind_its_place(last: str) -> None:
     """Nothing but the way through the replacement leads behind the jump."""
-    text = "start: jmp out\nbehind: cpuid\nout: ret\nnew: rdtsc\nend:"
+    text = f"start: jmp out\nbehind: cpuid\nout: ret\nnew: {last}\nend:"
     found = rewriting(text, "start behind new end")
     assert {"behind", "new"} <= found.reached()
     assert found.problems() == set()
@@ -120,6 +123,37 @@ def test_calls_that_fill_the_return_stack_return_nowhere() -> None:
     text = "start: call one\ntrap: int3\none: call two\nother: int3\ntwo: addl ${}, %esp\nlfence\nret"
     assert not {"trap", "other"} & followed(text.format(8)).reached()
     assert followed(text.format(4)).reached() & {"trap", "other"} == {"trap"}
+
+
+def test_what_a_callee_does_to_its_return_address_is_looked_for_in_its_replacement_only() -> None:
+    """Behind the push lies the next replacement, with pops; the callee goes on behind the place and returns."""
+    text = (
+        "start: jmp out\nbehind: popl %eax\nout: ret\nlone: nop\nnone: hlt\n"
+        "new: call one\nother: int3\none: pushl %eax\nend: popl %ecx\npopl %edx\nmore:"
+    )
+    assert "other" in rewriting(text, "start behind new end", "lone none end more").reached()
+
+
+def test_return_addresses_are_dropped_at_the_end_of_a_section() -> None:
+    text = "start: nop\nbehind: ret\nnew: call one\nother: int3\none: addl $4, %esp\nend:"
+    assert rewriting(text, "start behind new end").reached() == {"start", "behind", "new", "one"}
+
+
+def test_a_replacement_is_tried_where_nothing_leads_to_its_place() -> None:
+    found = rewriting(f"start: ret\nplace: {BAD}\nbehind: {BAD}\nout: ret\nnew: jmp out\nend:", "place behind new end")
+    assert {"new", "out"} <= found.reached()
+    assert "place" not in found.reached()
+
+
+def test_a_border_stays_when_what_began_there_is_taken_back() -> None:
+    section = Section(".text", BASE, memoryview(b"\x90" * 8), 8, True, False, 32, None)
+    place = Rewritten(BASE, BASE + 2, TABLE, BASE + 2, 2)
+    lane = Space(Binary("", "", 32, Privilege.KERNEL, (section,), (), rewritten=(place,))).lane(BASE, 32)
+    assert lane is not None
+    assert lane.lengths[4] == BORDER
+    lane.lengths[4] = 1
+    undo(lane, 4, 5)
+    assert list(lane.lengths) == [0, 0, 0, 0, BORDER, 0, 0, 0]
 
 
 def test_hostile_tables_come_to_an_end() -> None:
