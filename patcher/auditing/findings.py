@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """From a site to a finding: where it is, what it is, what goes wrong, how it is closed and what it is for."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -16,6 +17,7 @@ from patcher.auditing.rows import audited, rule_of
 from patcher.auditing.verdict import Hole
 from patcher.binary.model import Section
 from patcher.catalogue import SensitiveInsn, classify
+from patcher.deadline import NEVER, Deadline
 from patcher.follow.model import Site
 from patcher.x86.insn import Insn
 
@@ -29,6 +31,8 @@ class Findings:
 
     code: CodeMap
     options: AuditOptions
+    deadline: Deadline = NEVER
+    left_out: Counter[Tier] = field(default_factory=Counter)
     closer: Closer = field(init=False)
     holes: dict[int, list[Hole]] = field(default_factory=lambda: {0: [], 3: []})
 
@@ -36,8 +40,13 @@ class Findings:
         self.closer = Closer(self.code)
 
     def all(self) -> Iterator[Finding]:
-        """Every finding in the tiers that are wanted, by address."""
-        for site in self.code.flow.sites:
+        """Every finding in the tiers that are wanted, by address; `left_out` counts the sites for which time lacked,
+        the least sure of them."""
+        made = list[Finding]()
+        for site in sorted(self.code.flow.sites, key=lambda site: site.tier not in SURE):
+            if self.deadline.overdue():
+                self.left_out[site.tier] += 1
+                continue
             found = self._look(site)
             if found is None:
                 continue
@@ -45,7 +54,14 @@ class Findings:
             if site.tier in self.options.tiers:
                 finding = self._finding(site, *found)
                 if finding is not None:
-                    yield finding
+                    made.append(finding)
+        return iter(sorted(made, key=lambda finding: (finding.address, finding.mode)))
+
+    def notes(self) -> Iterator[str]:
+        """What is missing, as sentences."""
+        count = self.left_out.total()
+        if count:
+            yield f"The limit for one file was reached: {count} of the sites that were found are left out."
 
     def _look(self, site: Site) -> tuple[Insn, SensitiveInsn, Section] | None:
         """The instruction at a site and its row; None when an audit does not report it."""

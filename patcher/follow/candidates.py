@@ -87,7 +87,7 @@ def _named(x: Explorer) -> set[int]:
 
 def try_at(x: Explorer, address: int, bits: int, least: float | None) -> bool:
     """Follow one address on trial; True when it was not followed before and is now."""
-    lane = x.space.lane(address, bits)
+    lane = None if x.over() else x.space.lane(address, bits)
     if lane is None or lane.lengths[address - lane.base] or lane.covers(address - lane.base) is not None:
         return False
     offset = address - lane.base

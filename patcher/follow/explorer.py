@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Following: from the entries along every edge, one run of instructions after the other."""
 
-from time import monotonic
-
 from patcher.binary.model import Binary, Entry, Origin
 from patcher.follow.blame import blame, is_bad, take_back
 from patcher.follow.calls import Calls
@@ -40,7 +38,6 @@ class Explorer:
         self.hindsight = Hindsight(space, self.parents)
         self.calls, self.transfers = Calls(self), Transfers(self)
         self.instructions = 0
-        self.deadline = None if budget.seconds is None else monotonic() + budget.seconds
         self.spent = self.dirty = False
 
     def edge(self, entry: Entry) -> Edge:
@@ -54,7 +51,7 @@ class Explorer:
         self.work.extend(reversed(edges))
         while True:
             while self.work:
-                if self._over_budget() or (self.trial is not None and self.trial.failed):
+                if self.over() or (self.trial is not None and self.trial.failed):
                     return
                 self._visit(self.work.pop())
             if self.trial is not None:
@@ -65,10 +62,11 @@ class Explorer:
                     return
                 visit_carefully(self, self.later.pop())
 
-    def _over_budget(self) -> bool:
+    def over(self) -> bool:
+        """Was the limit reached? From then on nothing new is followed."""
         limit = self.budget.instructions
-        self.spent = (limit is not None and self.instructions > limit) or (
-            self.deadline is not None and monotonic() > self.deadline
+        self.spent = (
+            self.spent or (limit is not None and self.instructions > limit) or self.budget.deadline.passed()
         )
         return self.spent
 

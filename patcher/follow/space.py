@@ -165,7 +165,11 @@ class Space:
 
     def forget(self) -> None:
         """Start anew: all lanes are empty again, but for the marks."""
-        self.lanes.clear()
+        self.lanes = {}
+
+    def followed(self) -> int:
+        """How many instructions and marks the lanes hold."""
+        return sum(lane.size - lane.lengths.count(0) for lane in self.lanes.values())
 
     def _new_lane(self, section: Section, index: int, bits: int) -> Lane:
         seen = self._seen.setdefault((index, bits), Seen(section.size))
