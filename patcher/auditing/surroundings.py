@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from patcher.auditing.applying import Closed, Patched, apply
 from patcher.auditing.code_map import CodeMap, Place
-from patcher.auditing.findings import text_of
+from patcher.auditing.encodings import text_of
 from patcher.auditing.model import CodeLine, Finding
 from patcher.auditing.options import SURE
 from patcher.deadline import NEVER, Deadline
