@@ -87,7 +87,7 @@ class Explorer:
         else:
             key = key_of(address, bits)
             self.parents[key] = source << 3 | via
-            self.returning.owners[key] = owner
+            self.returning.owners.add(lane, address - lane.base, owner)
             if self.trial is not None:
                 self.trial.keys.append(key)
             self._follow(lane, address - lane.base, owner, now)
