@@ -20,7 +20,8 @@ from patcher.binary.model import Privilege
 from patcher.catalogue import classify
 from patcher.deadline import NEVER, Deadline
 from patcher.follow.model import ProblemKind
-from patcher.x86.decode import MAX_LENGTH, Truncated, decode
+from patcher.x86.decode import MAX_LENGTH
+from patcher.x86.walk import TRUNCATED, UNDECODABLE, straight_line
 
 _SETTLED: Final = {
     ProblemKind.BAD_PATH: "{n} followed path{s} in what is no instruction, first at {at:#x}.",
@@ -131,15 +132,12 @@ def holes_in_gaps(code: CodeMap, ring: int, iopl: int, deadline: Deadline = NEVE
 
 def _is_code(data: memoryview, size: int, mode: int) -> bool:
     """Are the first `size` bytes instructions, the last of which ends there?"""
-    content, offset = bytes(data), 0
+    content, offset, lengths = bytes(data), 0, bytearray(size)
     while offset < size:
-        try:
-            insn = decode(content, offset, mode)
-        except Truncated:
+        at, length, kind = straight_line(content, offset, mode, size, lengths)[-1]
+        if kind & (UNDECODABLE | TRUNCATED):
             return False
-        if insn is None:
-            return False
-        offset += insn.length
+        offset = at + length
     return offset == size
 
 

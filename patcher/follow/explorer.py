@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Following: from the entries along every edge, one run of instructions after the other."""
 
+from typing import Final
+
 from patcher.binary.model import Binary, Entry, Origin
 from patcher.follow.blame import blame, is_bad, take_back
 from patcher.follow.calls import Calls
@@ -20,6 +22,9 @@ from patcher.follow.transfers import Transfers
 from patcher.follow.trial import Trial, stands
 from patcher.x86.walk import BRANCH, CALL, END, SENSITIVE, STOP, Item
 
+_SELDOM: Final = 16
+"""After so many runs the limit is looked at."""
+
 
 class Explorer:
     """One round of following. What is learnt for the next round goes to the `Space` and the `Knowledge`."""
@@ -37,7 +42,7 @@ class Explorer:
         self.settled = SettledBranches(knowledge.size)
         self.hindsight = Hindsight(space, self.parents)
         self.calls, self.transfers = Calls(self), Transfers(self)
-        self.instructions = 0
+        self.instructions = self._visits = 0
         self.spent = self.dirty = False
 
     def edge(self, entry: Entry) -> Edge:
@@ -51,8 +56,11 @@ class Explorer:
         self.work.extend(reversed(edges))
         while True:
             while self.work:
-                if self.over() or (self.trial is not None and self.trial.failed):
+                if self._visits % _SELDOM == 0 and self.over():
                     return
+                if self.spent or (self.trial is not None and self.trial.failed):
+                    return
+                self._visits += 1
                 self._visit(self.work.pop())
             if self.trial is not None:
                 return
@@ -61,6 +69,10 @@ class Explorer:
                 if not self.later:
                     return
                 visit_carefully(self, self.later.pop())
+
+    def end(self) -> None:
+        """Let go of the parts that know this round: nothing of it is to outlive it."""
+        del self.calls, self.transfers
 
     def over(self) -> bool:
         """Was the limit reached? From then on nothing new is followed."""
@@ -87,7 +99,7 @@ class Explorer:
         else:
             key = key_of(address, bits)
             self.parents[key] = source << 3 | via
-            self.returning.owners.add(lane, address - lane.base, owner)
+            self.returning.owners.add(lane, address - lane.base, key, owner)
             if self.trial is not None:
                 self.trial.keys.append(key)
             self._follow(lane, address - lane.base, owner, now)

@@ -35,6 +35,7 @@ def follow(binary: Binary, budget: Budget) -> Flow:
         sites.extend(_everything(explorer, sites))
     if explorer.spent:
         knowledge.problem(0, binary.mode, ProblemKind.BUDGET, "the limit was reached before the end")
+    explorer.end()
     return Flow(
         tuple(sorted(sites, key=lambda site: (site.address, site.mode))), lengths, likely, left.padding, left.gaps,
         tuple(sorted(knowledge.jump_tables.values())), tuple(sorted(knowledge.problems.values())),
@@ -44,15 +45,15 @@ def follow(binary: Binary, budget: Budget) -> Flow:
 
 def _rounds(binary: Binary, space: Space, knowledge: Knowledge, budget: Budget) -> Explorer:
     """Follow, and follow anew without what turned out to be no code, until nothing changes."""
-    before: Standing | None = None
-    for _ in range(next((rounds for limit, rounds in _ROUNDS if knowledge.size <= limit), 2)):
+    explorer, before = Explorer(binary, space, knowledge, budget), None
+    left = next((rounds for limit, rounds in _ROUNDS if knowledge.size <= limit), 2) - 1
+    while _round(explorer) and not explorer.spent and left:
+        before = Standing(explorer)
+        explorer.end()
         space.forget()
         knowledge.problems = {}
         explorer = Explorer(binary, space, knowledge, budget)
-        changed = _round(explorer)
-        if explorer.spent or not changed:
-            break
-        before = Standing(explorer)
+        left -= 1
     if explorer.spent and before is not None and before.replaces(explorer):
         before.restore(explorer)
     return explorer

@@ -34,9 +34,9 @@ class Owners:
     def __contains__(self, key: int) -> bool:
         return key in self._owners
 
-    def add(self, lane: Lane, offset: int, owner: int) -> None:
-        """A run that starts here was followed for a function."""
-        self._owners[key_of(lane.base + offset, lane.bits)] = owner
+    def add(self, lane: Lane, offset: int, key: int, owner: int) -> None:
+        """A run that starts here, at an address of this key, was followed for a function."""
+        self._owners[key] = owner
         place = lane.index, lane.bits
         starts = self._starts.get(place)
         if starts is None:

@@ -5,17 +5,17 @@ That is enough for the targets that compilers and people compute: constants, and
 """
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import IntEnum
 
 
-class Kind(Enum):
-    """What an unknown is."""
+class Kind(IntEnum):
+    """What an unknown is. A number, since unknowns are keys and the hash of other enums is slow."""
 
-    REGISTER = "a register's value that nothing is known of"
-    LOADED = "what memory holds at an address"
-    LOW = "the low bytes of a value, zero-extended"
-    MASKED = "a value under a mask"
-    INDEX = "a scaled index, also when the path knows its value"
+    REGISTER = 0  # a register's value that nothing is known of
+    LOADED = 1  # what memory holds at an address
+    LOW = 2  # the low bytes of a value, zero-extended
+    MASKED = 3  # a value under a mask
+    INDEX = 4  # a scaled index, also when the path knows its value
 
 
 @dataclass(frozen=True, slots=True)
