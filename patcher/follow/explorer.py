@@ -71,8 +71,8 @@ class Explorer:
                 visit_carefully(self, self.later.pop())
 
     def end(self) -> None:
-        """Let go of the parts that know this round: nothing of it is to outlive it."""
-        del self.calls, self.transfers
+        """Give back the paths, which take most of the memory. Sites and origins stay."""
+        del self.parents, self.returning, self.settled, self.hindsight, self.calls, self.transfers
 
     def over(self) -> bool:
         """Was the limit reached? From then on nothing new is followed."""

@@ -19,6 +19,8 @@ from patcher.follow.standing import Standing
 _ROUNDS: Final = ((1 << 17, 10), (LARGE, 4))
 """Up to so many bytes of code, so many rounds; above, two."""
 
+_PIECE: Final = 1 << 16
+
 Lengths = dict[tuple[int, int], bytearray]
 
 
@@ -29,13 +31,13 @@ def follow(binary: Binary, budget: Budget) -> Flow:
     explorer = _rounds(binary, space, knowledge, budget)
     lengths = {place: lane.without_marks() for place, lane in space.lanes.items()}
     left = remains(space) if explorer.spent else try_gaps(explorer)
+    explorer.end()
     likely = _likely(space, lengths)
     sites = _sites(explorer, lengths)
     if budget.everything:
         sites.extend(_everything(explorer, sites))
     if explorer.spent:
         knowledge.problem(0, binary.mode, ProblemKind.BUDGET, "the limit was reached before the end")
-    explorer.end()
     return Flow(
         tuple(sorted(sites, key=lambda site: (site.address, site.mode))), lengths, likely, left.padding, left.gaps,
         tuple(sorted(knowledge.jump_tables.values())), tuple(sorted(knowledge.problems.values())),
@@ -81,12 +83,18 @@ def _likely(space: Space, confirmed: Lengths) -> Lengths:
     """What was followed since `confirmed` was taken."""
     likely = {}
     for place, lane in space.lanes.items():
-        now = lane.without_marks()
-        if place in confirmed:  # what was confirmed is in both
-            added = int.from_bytes(now, "little") ^ int.from_bytes(confirmed[place], "little")
-            now = bytearray(added.to_bytes(len(now), "little"))
-        likely[place] = now
+        likely[place] = lane.without_marks()
+        if place in confirmed:
+            _take_away(likely[place], confirmed[place])
     return likely
+
+
+def _take_away(lengths: bytearray, others: bytearray) -> None:
+    """Leave the lengths that are not in `others`, all of which `lengths` holds too; by pieces, to save memory."""
+    for start in range(0, len(lengths), _PIECE):
+        one, other = lengths[start : start + _PIECE], others[start : start + _PIECE]
+        added = int.from_bytes(one, "little") ^ int.from_bytes(other, "little")
+        lengths[start : start + _PIECE] = added.to_bytes(len(one), "little")
 
 
 def _sites(x: Explorer, confirmed: Lengths) -> list[Site]:
