@@ -4,8 +4,8 @@
 That is enough for the targets that compilers and people compute: constants, and table + scale * index.
 """
 
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 
 class Kind(IntEnum):
@@ -18,9 +18,11 @@ class Kind(IntEnum):
     INDEX = 4  # a scaled index, also when the path knows its value
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """One unknown. `number` tells two apart, or is a mask; `of` is the address or value that it is made from."""
+class Unknown(NamedTuple):
+    """One unknown. `number` tells two apart, or is a mask; `of` is the address or value that it is made from.
+
+    These are tuples because following makes millions of them, and uses them as keys.
+    """
 
     kind: Kind
     number: int = 0
@@ -29,8 +31,7 @@ class Unknown:
     signed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """`const` plus the sum of unknown * factor."""
 
     const: int
