@@ -11,6 +11,7 @@ from patcher.auditing.many import Runner, audit_many, in_order, tasks_of
 from patcher.auditing.model import AuditReport, Coverage, ScanResult
 from patcher.auditing.options import AuditOptions, Raw
 from patcher.binary.model import Binary
+from patcher.deadline import Deadline
 
 __all__ = ["audit", "scan_image"]
 
@@ -25,7 +26,8 @@ def scan_image(data: bytes, *, raw: Raw | None = None, options: AuditOptions = _
     Raises `PatcherError` with a sentence when the bytes are in no known format, or damaged.
     """
     chosen = replace(options, raw=raw or options.raw)
-    parts = tuple(_scanned(binary, chosen) for binary in programs(data, "the image", chosen))
+    deadline = Deadline(chosen.seconds_for(len(data)))
+    parts = tuple(_scanned(binary, chosen, deadline) for binary in programs(data, "the image", chosen))
     if len(parts) == 1:
         return parts[0]
     return ScanResult(
@@ -39,10 +41,11 @@ def scan_image(data: bytes, *, raw: Raw | None = None, options: AuditOptions = _
     )
 
 
-def _scanned(binary: Binary, options: AuditOptions) -> ScanResult:
-    code = mapped(binary, options)
-    findings = tuple(Findings(code, options).all())
-    return ScanResult(binary.name, binary.format, binary.mode, findings, code.flow.coverage, binary.notes)
+def _scanned(binary: Binary, options: AuditOptions, deadline: Deadline) -> ScanResult:
+    code = mapped(binary, options, deadline)
+    maker = Findings(code, options, deadline)
+    findings, notes = tuple(maker.all()), (*binary.notes, *maker.notes())
+    return ScanResult(binary.name, binary.format, binary.mode, findings, code.flow.coverage, notes)
 
 
 def _sum(coverages: Iterable[Coverage]) -> Coverage:

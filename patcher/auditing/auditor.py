@@ -7,19 +7,21 @@ import patcher.binary
 from patcher.auditing.code_map import CodeMap
 from patcher.auditing.findings import Findings
 from patcher.auditing.model import BinaryReport, FileReport, Finding, Span
-from patcher.auditing.options import AuditOptions
+from patcher.auditing.options import SURE, AuditOptions
 from patcher.auditing.surroundings import with_surroundings
-from patcher.auditing.verdict import verdict
+from patcher.auditing.verdict import Judge
 from patcher.binary.model import Binary
 from patcher.binary.raw import read_com, read_raw
+from patcher.deadline import NEVER, Deadline
 from patcher.errors import PatcherError
 from patcher.follow.model import Budget
 
 
 def audit_bytes(data: bytes, name: str, options: AuditOptions) -> FileReport:
     """Audit a file's contents. Raises `PatcherError` when they are in no known format or damaged."""
+    deadline = Deadline(options.seconds_for(len(data)))
     binaries = programs(data, name, options)
-    reports = tuple(audit_binary(binary, options) for binary in binaries)
+    reports = tuple(audit_binary(binary, options, deadline) for binary in binaries)
     return FileReport(name, len(data), sha256(data).hexdigest(), reports)
 
 
@@ -37,12 +39,13 @@ def programs(data: bytes, name: str, options: AuditOptions) -> tuple[Binary, ...
     return patcher.binary.read(data, name)
 
 
-def audit_binary(binary: Binary, options: AuditOptions) -> BinaryReport:
+def audit_binary(binary: Binary, options: AuditOptions, deadline: Deadline = NEVER) -> BinaryReport:
     """Audit one program."""
-    code = mapped(binary, options)
-    maker = Findings(code, options)
+    code = mapped(binary, options, deadline)
+    maker = Findings(code, options, deadline)
     findings = tuple(maker.all())
     ring = options.ring_of(binary.privilege)
+    judge = Judge(code, options.iopl, deadline, judged=not maker.left_out.keys() & SURE)
     return BinaryReport(
         name=binary.name,
         format=binary.format,
@@ -50,20 +53,22 @@ def audit_binary(binary: Binary, options: AuditOptions) -> BinaryReport:
         privilege=binary.privilege,
         ring=ring,
         coverage=code.flow.coverage,
-        findings=_shown(code, findings, options),
-        verdict=verdict(maker.holes[ring], code, ring, options.iopl),
-        user_verdict=verdict(maker.holes[3], code, 3, options.iopl),
-        notes=binary.notes,
+        findings=_shown(code, findings, options, deadline),
+        verdict=judge.verdict(maker.holes[ring], ring),
+        user_verdict=judge.verdict(maker.holes[3], 3),
+        notes=(*binary.notes, *maker.notes()),
         layout=tuple(Span(s.name, s.address, s.end, s.executable) for s in binary.sections),
     )
 
 
-def mapped(binary: Binary, options: AuditOptions) -> CodeMap:
+def mapped(binary: Binary, options: AuditOptions, deadline: Deadline = NEVER) -> CodeMap:
     """A program with where control goes in it."""
     from patcher.follow import follow
 
-    return CodeMap(binary, follow(binary, Budget(seconds=options.max_seconds, everything=options.everything)))
+    return CodeMap(binary, follow(binary, Budget(deadline=deadline, everything=options.everything)))
 
 
-def _shown(code: CodeMap, findings: tuple[Finding, ...], options: AuditOptions) -> tuple[Finding, ...]:
-    return with_surroundings(code, findings, options.around) if options.around else findings
+def _shown(
+    code: CodeMap, findings: tuple[Finding, ...], options: AuditOptions, deadline: Deadline
+) -> tuple[Finding, ...]:
+    return with_surroundings(code, findings, options.around, deadline) if options.around else findings

@@ -27,9 +27,19 @@ class CodeMap:
     binary: Binary
     flow: Flow
     _index: dict[int, int] = field(init=False)
+    _nearest: Section | None = None
+    _found: dict[int, list[tuple[int, list[bytearray]]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._index = {section.address: n for n, section in enumerate(self.binary.sections)}
+
+    def section_at(self, address: int) -> Section | None:
+        """The section that holds an address; most often the one that was asked for last."""
+        nearest = self._nearest
+        if nearest is None or not nearest.address <= address < nearest.end:
+            nearest = self.binary.section_at(address)
+            self._nearest = nearest or self._nearest
+        return nearest
 
     def known(self, section: Section, mode: int, offset: int) -> int:
         """The length of the followed or likely instruction that starts at an offset of a section; 0 for none."""
@@ -42,14 +52,23 @@ class CodeMap:
 
     def modes(self, section: Section) -> list[int]:
         """The modes in which code of a section was found."""
+        return sorted(mode for mode, _ in self._tables(section))
+
+    def _tables(self, section: Section) -> list[tuple[int, list[bytearray]]]:
+        """The lengths of followed and likely instructions of a section, by mode."""
         index = self._index[section.address]
-        return sorted(
-            {mode for table in (self.flow.lengths, self.flow.likely) for n, mode in table if n == index}
-        )
+        if index not in self._found:
+            found: dict[int, list[bytearray]] = {}
+            for table in (self.flow.lengths, self.flow.likely):
+                for (number, mode), lengths in table.items():
+                    if number == index:
+                        found.setdefault(mode, []).append(lengths)
+            self._found[index] = sorted(found.items())
+        return self._found[index]
 
     def insn(self, address: int, mode: int) -> Insn | None:
         """What stands at an address, whether it is code or not; None where nothing is or nothing decodes."""
-        section = self.binary.section_at(address)
+        section = self.section_at(address)
         if section is None:
             return None
         offset = address - section.address
@@ -60,7 +79,7 @@ class CodeMap:
 
     def at(self, address: int, mode: int) -> Place | None:
         """The followed or likely instruction at an address."""
-        section = self.binary.section_at(address)
+        section = self.section_at(address)
         if section is None or not self.known(section, mode, address - section.address):
             return None
         insn = self.insn(address, mode)
@@ -88,7 +107,7 @@ class CodeMap:
         return found
 
     def _ending_at(self, address: int, mode: int) -> Place | None:
-        section = self.binary.section_at(address - 1)
+        section = self.section_at(address - 1)
         if section is None:
             return None
         offset = address - section.address
@@ -100,13 +119,13 @@ class CodeMap:
     def covering(self, address: int, mode: int) -> Iterator[tuple[int, int, int]]:
         """(address, mode, length) of every other known instruction that has the byte at `address` inside it, not as
         its first in the same mode."""
-        section = self.binary.section_at(address)
+        section = self.section_at(address)
         if section is None:
             return
         offset = address - section.address
-        for bits in self.modes(section):
-            for back in range(0 if bits != mode else 1, MAX_LENGTH):
-                length = self.known(section, bits, offset - back) if offset >= back else 0
+        for bits, tables in self._tables(section):
+            for back in range(0 if bits != mode else 1, min(MAX_LENGTH, offset + 1)):
+                length = _first(tables, offset - back)
                 if length > back:
                     yield address - back, bits, length
 
@@ -122,18 +141,26 @@ class CodeMap:
 
     def _range_at(self, address: int) -> Function | None:
         functions = self.binary.functions
-        index = bisect_right(functions, address, key=lambda function: function.start) - 1
+        index = bisect_right(self._function_starts, address) - 1
         return functions[index] if index >= 0 and address < functions[index].end else None
 
     def _symbol_at(self, address: int) -> Symbol | None:
         """The nearest named place at or before an address in the same section; a sized symbol ends where it says."""
-        index = bisect_right(self._code_symbols, address, key=lambda symbol: symbol.address) - 1
+        index = bisect_right(self._symbol_starts, address) - 1
         if index < 0:
             return None
         symbol = self._code_symbols[index]
-        if self.binary.section_at(symbol.address) is not self.binary.section_at(address):
+        if self.section_at(symbol.address) is not self.section_at(address):
             return None
         return symbol if not symbol.size or address < symbol.address + symbol.size else None
+
+    @cached_property
+    def _function_starts(self) -> list[int]:
+        return [function.start for function in self.binary.functions]
+
+    @cached_property
+    def _symbol_starts(self) -> list[int]:
+        return [symbol.address for symbol in self._code_symbols]
 
     @cached_property
     def _code_symbols(self) -> list[Symbol]:
@@ -147,3 +174,11 @@ class CodeMap:
             if rival is None or symbol.is_function > rival.is_function:
                 best[symbol.address] = symbol
         return sorted(best.values())
+
+
+def _first(tables: list[bytearray], offset: int) -> int:
+    """The first length at an offset that is not 0."""
+    for lengths in tables:
+        if offset < len(lengths) and lengths[offset]:
+            return lengths[offset]
+    return 0

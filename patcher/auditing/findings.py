@@ -1,23 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """From a site to a finding: where it is, what it is, what goes wrong, how it is closed and what it is for."""
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Final
 
 from patcher.auditing.closing import Closer
 from patcher.auditing.code_map import CodeMap
+from patcher.auditing.encodings import Encoding, Encodings
 from patcher.auditing.model import Finding, Kind, Tier
 from patcher.auditing.options import SURE, AuditOptions
 from patcher.auditing.purpose import purpose
-from patcher.auditing.relevance import World, relevance, world_of
-from patcher.auditing.rows import audited, rule_of
+from patcher.auditing.relevance import World, world_of
+from patcher.auditing.rows import rule_of
 from patcher.auditing.verdict import Hole
 from patcher.binary.model import Section
-from patcher.catalogue import SensitiveInsn, classify
+from patcher.catalogue import classify
+from patcher.deadline import NEVER, Deadline
 from patcher.follow.model import Site
-from patcher.x86.insn import Insn
 
 _NEAR_SWITCH: Final = 12  # instructions behind a write of CR0 in which a far jump is looked for
 slug = cache(rule_of)
@@ -29,38 +31,52 @@ class Findings:
 
     code: CodeMap
     options: AuditOptions
+    deadline: Deadline = NEVER
+    left_out: Counter[Tier] = field(default_factory=Counter)
     closer: Closer = field(init=False)
     holes: dict[int, list[Hole]] = field(default_factory=lambda: {0: [], 3: []})
+    encodings: Encodings = field(default_factory=Encodings)
 
     def __post_init__(self) -> None:
         self.closer = Closer(self.code)
 
     def all(self) -> Iterator[Finding]:
-        """Every finding in the tiers that are wanted, by address."""
-        for site in self.code.flow.sites:
-            found = self._look(site)
-            if found is None:
+        """Every finding in the tiers that are wanted, by address; `left_out` counts the sites for which time lacked,
+        the least sure of them."""
+        made = list[Finding]()
+        for site in sorted(self.code.flow.sites, key=_is_unsure):
+            if self.deadline.overdue():
+                self.left_out[site.tier] += 1
                 continue
-            self._note_holes(site, *found)
-            if site.tier in self.options.tiers:
-                finding = self._finding(site, *found)
-                if finding is not None:
-                    yield finding
+            finding = self._judged(site)
+            if finding is not None:
+                made.append(finding)
+        return iter(sorted(made, key=_place))
 
-    def _look(self, site: Site) -> tuple[Insn, SensitiveInsn, Section] | None:
-        """The instruction at a site and its row; None when an audit does not report it."""
-        insn, section = self.code.insn(site.address, site.mode), self.code.binary.section_at(site.address)
-        row = None if insn is None else classify(insn)
-        if insn is None or section is None or row is None or not audited(row):
+    def notes(self) -> Iterator[str]:
+        """What is missing, as sentences."""
+        count = self.left_out.total()
+        if count:
+            yield f"The limit for one file was reached: {count} of the sites that were found are left out."
+
+    def _judged(self, site: Site) -> Finding | None:
+        """The finding at a site; None when an audit does not report it, or its tier is not wanted."""
+        section = self.code.section_at(site.address)
+        if section is None:
             return None
-        return insn, row, section
+        offset = site.address - section.address
+        encoding = self.encodings.of(bytes(section.data[offset : offset + site.length]), site.mode)
+        if encoding is None:
+            return None
+        self._note_holes(site, encoding)
+        return self._finding(site, encoding, section) if site.tier in self.options.tiers else None
 
-    def _note_holes(self, site: Site, insn: Insn, row: SensitiveInsn, section: Section) -> None:
-        if site.tier not in (Tier.CONFIRMED, Tier.LIKELY) or not row.is_hole:
+    def _note_holes(self, site: Site, encoding: Encoding) -> None:
+        if site.tier not in SURE or not encoding.row.is_hole:
             return
-        closable, copied = self._lasting(site.address, site.address + insn.length)
+        closable, copied = self._lasting(site.address, site.address + site.length)
         for ring, holes in self.holes.items():
-            found = relevance(row, insn, self._world(site, ring))
+            found = encoding.judged(self._world(site, ring))
             if found.matters and found.kind is Kind.HOLE:
                 holes.append(Hole(site.address, site.tier, closable, copied))
 
@@ -81,12 +97,12 @@ class Findings:
                 return True
         return False
 
-    def _finding(self, site: Site, insn: Insn, row: SensitiveInsn, section: Section) -> Finding | None:
-        text = text_of(insn, site.address)
+    def _finding(self, site: Site, encoding: Encoding, section: Section) -> Finding | None:
+        insn, row, text = encoding.insn, encoding.row, encoding.text(site.address)
         if text.startswith(".byte") and site.tier is not Tier.CONFIRMED:
             return None  # Capstone sees no such instruction, and no path says that there is one
         world = self._world(site, self.options.ring_of(self.code.binary.privilege))
-        judged = relevance(row, insn, world)
+        judged = encoding.judged(world)
         choice = self.closer.choose(site.address, insn, site.tier, row.effect, world, judged)
         name, start = self.code.function_at(site.address) or ("", section.address)
         distance = site.address - section.address
@@ -108,25 +124,21 @@ class Findings:
             why=judged.why,
             tactic=choice.tactic,
             tactic_reason=choice.reason,
-            purpose=self._purpose(site, insn, row, world),
-            rewritten=self.closer.lasting.table(site.address, site.address + insn.length),
+            purpose=self._purpose(site, encoding, world),
+            rewritten=self.closer.lasting.table(site.address, site.address + site.length),
             origin=site.origin,
         )
 
-    def _purpose(self, site: Site, insn: Insn, row: SensitiveInsn, world: World) -> str:
+    def _purpose(self, site: Site, encoding: Encoding, world: World) -> str:
         """What a site is for; bytes that no path reaches are for nothing."""
         if not self.options.purposes or site.tier not in SURE:
             return ""
-        return purpose(self.code, site, insn, row, world.ring)
+        return purpose(self.code, site, encoding.insn, encoding.row, world.ring)
 
 
-@cache
-def _decoder() -> Callable[..., list[tuple[int, bytes, str]]]:
-    from patcher.decoder import instructions  # loads Capstone, at the first finding
-
-    return instructions
+def _is_unsure(site: Site) -> bool:
+    return site.tier not in SURE
 
 
-def text_of(insn: Insn, address: int) -> str:
-    """An instruction as people write it."""
-    return _decoder()(insn.raw, address, insn.bits)[0][2]
+def _place(finding: Finding) -> tuple[int, int]:
+    return finding.address, finding.mode

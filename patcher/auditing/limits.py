@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Hard limits of time and memory around the audit of one file, for a process of our own.
 
-The budget of following ends an audit softly, with what was found. These ends are for what no budget watches: a reader
-or an unpacker on hostile input. They need the process's main thread (time) and Linux (memory).
+The deadline (`patcher.deadline`) ends an audit softly, with what was found. These ends are for what does not ask it:
+a reader or an unpacker on hostile input. They need the process's main thread (time) and Linux (memory).
 """
 
 import contextlib
+import math
 import signal
 import threading
 from collections.abc import Iterator
@@ -14,7 +15,8 @@ from typing import Final
 
 from patcher.errors import PatcherError
 
-GRACE: Final = 1.5  # a file may take so much longer than its soft limit, and a second
+GRACE: Final = 2.0  # a file may take so much longer than its soft limit,
+SPARE: Final = 10.0  # and so many seconds: what asks has ended by then (`patcher.deadline`)
 AGAIN: Final = 1.0  # rings once more after so many seconds: C code that calls back loses exceptions
 _PAGE: Final = 4096
 
@@ -42,7 +44,7 @@ def within(name: str, seconds: float | None, memory: int | None) -> Iterator[Non
 
 @contextlib.contextmanager
 def _time(name: str, seconds: float | None) -> Iterator[None]:
-    if seconds is None or threading.current_thread() is not threading.main_thread():
+    if seconds is None or math.isinf(seconds) or threading.current_thread() is not threading.main_thread():
         yield
         return
 
@@ -51,7 +53,7 @@ def _time(name: str, seconds: float | None) -> Iterator[None]:
 
     before = signal.signal(signal.SIGALRM, ring)
     try:
-        signal.setitimer(signal.ITIMER_REAL, seconds * GRACE + 1, AGAIN)
+        signal.setitimer(signal.ITIMER_REAL, seconds * GRACE + SPARE, AGAIN)
         try:
             yield
         finally:

@@ -5,20 +5,30 @@ from dataclasses import replace
 
 from patcher.auditing.applying import Closed, Patched, apply
 from patcher.auditing.code_map import CodeMap, Place
-from patcher.auditing.findings import text_of
+from patcher.auditing.encodings import text_of
 from patcher.auditing.model import CodeLine, Finding
+from patcher.auditing.options import SURE
+from patcher.deadline import NEVER, Deadline
 from patcher.patch import Tactic
 from patcher.x86.decode import MAX_LENGTH, decode
 
 _JMP = 0xE9
 
 
-def with_surroundings(code: CodeMap, findings: tuple[Finding, ...], count: int) -> tuple[Finding, ...]:
-    """The findings with up to `count` instructions before and after each, and what patches make of them."""
+def with_surroundings(
+    code: CodeMap, findings: tuple[Finding, ...], count: int, deadline: Deadline = NEVER
+) -> tuple[Finding, ...]:
+    """The findings with up to `count` instructions before and after each, and what patches make of them.
+
+    Only what is sure to be code has code around it. When time is over the rest stays as it is.
+    """
     patched = apply(code, findings)
     closed = {(one.address, one.mode): one for one in patched.closed}
     return tuple(
-        replace(finding, around=_around(code, finding, count, patched, closed)) for finding in findings
+        replace(finding, around=_around(code, finding, count, patched, closed))
+        if finding.tier in SURE and not deadline.overdue()
+        else finding
+        for finding in findings
     )
 
 

@@ -58,7 +58,7 @@ def _found(task: Task, options: AuditOptions) -> Iterator[Found | Unreadable]:
     steps = walk_file(path, task.named, limits) if options.raw is None else _as_it_is(path, shown, limits)
     while True:
         try:
-            with _limits(shown, options):
+            with _limits(shown, options, _size(path)):
                 found = next(steps, None)
         except Exception as error:
             yield Unreadable(shown, _reason(error))
@@ -66,6 +66,14 @@ def _found(task: Task, options: AuditOptions) -> Iterator[Found | Unreadable]:
         if found is None:
             return
         yield found
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file; none where it cannot be read, of which the walk tells."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _as_it_is(path: Path, shown: str, limits: Limits) -> Iterator[Found | Unreadable]:
@@ -79,7 +87,7 @@ def _as_it_is(path: Path, shown: str, limits: Limits) -> Iterator[Found | Unread
 def _audited(found: Found, options: AuditOptions) -> FileReport | Unreadable | None:
     """The report on one file, the reason why there is none, or None for what a folder holds besides programs."""
     try:
-        with _limits(found.path, options):
+        with _limits(found.path, options, len(found.data)):
             if options.raw is None and not found.named and detect(found.data) is None:
                 return None
             return audit_bytes(found.data, found.path, options)
@@ -89,9 +97,9 @@ def _audited(found: Found, options: AuditOptions) -> FileReport | Unreadable | N
         return Unreadable(found.path, _reason(error))
 
 
-def _limits(name: str, options: AuditOptions) -> contextlib.AbstractContextManager[None]:
+def _limits(name: str, options: AuditOptions, size: int) -> contextlib.AbstractContextManager[None]:
     if options.hard_limits:
-        return within(name, options.max_seconds, options.max_memory)
+        return within(name, options.seconds_for(size), options.max_memory)
     return contextlib.nullcontext()
 
 

@@ -18,9 +18,11 @@ from patcher.auditing.model import Status, Tier, Verdict
 from patcher.auditing.relevance import World, relevance, world_of
 from patcher.binary.model import Privilege, Rewritten
 from patcher.catalogue import classify
+from patcher.deadline import NEVER, Deadline
 from patcher.follow.model import ProblemKind
 from patcher.follow.rewrites import Rewrites
-from patcher.x86.decode import MAX_LENGTH, Truncated, decode
+from patcher.x86.decode import MAX_LENGTH
+from patcher.x86.walk import TRUNCATED, UNDECODABLE, straight_line
 
 _SETTLED: Final = {
     ProblemKind.BAD_PATH: "{n} followed path{s} in what is no instruction, first at {at:#x}.",
@@ -61,25 +63,53 @@ class Hole:
     """Does it run elsewhere, where the program copies it?"""
 
 
-def verdict(holes: Sequence[Hole], code: CodeMap, ring: int, iopl: int) -> Verdict:
-    """The verdict for code that runs in `ring`, from its holes on followed and likely code."""
-    reasons = tuple(_reasons(holes, code, ring, iopl))
-    sites = sum(hole.tier is not Tier.POSSIBLE for hole in holes)
-    if reasons:
-        return Verdict(Status.NOT_PROVABLY, sites, reasons)
-    return Verdict(Status.AFTER_PATCHING if sites else Status.AS_IS, sites)
+class Judge:
+    """Gives the verdicts on one program, for every ring in which its code may run.
 
+    `judged`: it was time enough to look at each site that was followed.
+    """
 
-def _reasons(holes: Iterable[Hole], code: CodeMap, ring: int, iopl: int) -> Iterator[str]:
-    left = Counter(hole.copied for hole in holes if not hole.closable)
-    if left[False]:
-        yield f"{_count(left[False], 'hole lies', 'holes lie')} in code that the program itself rewrites."
-    if left[True]:
-        lie = _count(left[True], "hole lies", "holes lie")
-        yield f"{lie} in what the program copies over its code, which must be scanned again when that is done."
-    yield from _problems(code)
-    yield from _unresolved(code, ring, iopl)
-    yield from _unseen(code)
+    def __init__(self, code: CodeMap, iopl: int, deadline: Deadline = NEVER, judged: bool = True) -> None:
+        self._code, self._iopl, self._deadline, self._judged = code, iopl, deadline, judged
+
+    def verdict(self, holes: Sequence[Hole], ring: int) -> Verdict:
+        """The verdict for code that runs in `ring`, from its holes on followed and likely code."""
+        reasons = tuple(self._reasons(holes, ring))
+        sites = sum(hole.tier is not Tier.POSSIBLE for hole in holes)
+        if reasons:
+            return Verdict(Status.NOT_PROVABLY, sites, reasons)
+        return Verdict(Status.AFTER_PATCHING if sites else Status.AS_IS, sites)
+
+    def _reasons(self, holes: Iterable[Hole], ring: int) -> Iterator[str]:
+        left = Counter(hole.copied for hole in holes if not hole.closable)
+        if left[False]:
+            yield f"{_count(left[False], 'hole lies', 'holes lie')} in code that the program itself rewrites."
+        if left[True]:
+            lie = _count(left[True], "hole lies", "holes lie")
+            yield f"{lie} in what the program copies over its code, which must be scanned again when that is done."
+        if not self._judged:
+            yield "The limit for one file was reached before all that was found was judged."
+        yield from _problems(self._code)
+        yield from self._unresolved(ring)
+        yield from _unseen(self._code)
+
+    def _unresolved(self, ring: int) -> Iterator[str]:
+        """The jumps that may go to a hole. When the limit left code out, that is reason enough."""
+        problems = self._code.flow.problems
+        jumps = [p.address for p in problems if p.kind is ProblemKind.UNRESOLVED_JUMP]
+        if not jumps or any(p.kind is ProblemKind.BUDGET for p in problems):
+            return
+        where = (
+            f"{_count(len(jumps), 'jump goes', 'jumps go')} where nothing tells, first at {jumps[0]:#x}, and "
+        )
+        hole = next(holes_in_gaps(self._code, ring, self._iopl, self._deadline), None)
+        if self._deadline.overdue():
+            yield (
+                where
+                + "the limit for one file was reached before the bytes that no path reaches were searched."
+            )
+        elif hole is not None:
+            yield where + f"a hole could be decoded in bytes that no path reaches, first at {hole:#x}."
 
 
 def _problems(code: CodeMap) -> Iterator[str]:
@@ -90,19 +120,7 @@ def _problems(code: CodeMap) -> Iterator[str]:
             yield sentence.format(n=counts[kind], s=_VERBS[kind][counts[kind] > 1], at=first)
 
 
-def _unresolved(code: CodeMap, ring: int, iopl: int) -> Iterator[str]:
-    jumps = [p.address for p in code.flow.problems if p.kind is ProblemKind.UNRESOLVED_JUMP]
-    if not jumps:
-        return
-    hole = next(holes_in_gaps(code, ring, iopl), None)
-    if hole is not None:
-        yield (
-            f"{_count(len(jumps), 'jump goes', 'jumps go')} where nothing tells, first at {jumps[0]:#x}, and a "
-            f"hole could be decoded in bytes that no path reaches, first at {hole:#x}."
-        )
-
-
-def holes_in_gaps(code: CodeMap, ring: int, iopl: int) -> Iterator[int]:
+def holes_in_gaps(code: CodeMap, ring: int, iopl: int, deadline: Deadline = NEVER) -> Iterator[int]:
     """The addresses, in bytes that are not accounted for, at which a hole that matters could be decoded.
 
     Bytes that are instructions from the first to the last are taken for those; in others every offset counts.
@@ -111,7 +129,7 @@ def holes_in_gaps(code: CodeMap, ring: int, iopl: int) -> Iterator[int]:
 
     for start, end in code.flow.gaps:
         section = code.binary.section_at(start)
-        if section is None:
+        if section is None or deadline.overdue():
             continue
         first, last = start - section.address, end - section.address
         for mode in code.modes(section) or [section.mode]:
@@ -126,15 +144,12 @@ def holes_in_gaps(code: CodeMap, ring: int, iopl: int) -> Iterator[int]:
 
 def _is_code(data: memoryview, size: int, mode: int) -> bool:
     """Are the first `size` bytes instructions, the last of which ends there?"""
-    content, offset = bytes(data), 0
+    content, offset, lengths = bytes(data), 0, bytearray(size)
     while offset < size:
-        try:
-            insn = decode(content, offset, mode)
-        except Truncated:
+        at, length, kind = straight_line(content, offset, mode, size, lengths)[-1]
+        if kind & (UNDECODABLE | TRUNCATED):
             return False
-        if insn is None:
-            return False
-        offset += insn.length
+        offset = at + length
     return offset == size
 
 

@@ -22,6 +22,8 @@ def name_plt(names: list[str], dynamic: Dynamic, into: Gathering) -> None:
     slots = {slot: names[index] for slot, index in dynamic.slots.items() if index < len(names)}
     into.never.update(slot for slot, text in slots.items() if never_returns(text, imported=True))
     got = dynamic.values.get(DT_PLTGOT, 0)
+    if not slots:
+        return
     plts = [section for section in into.sections if section.name.startswith(".plt") and section.executable]
     for section in plts or [section for section in into.sections if section.executable]:
         _name_section(section, slots, got, into)

@@ -78,7 +78,7 @@ class Calls:
         """Follow a callee that was not followed yet. One to which a jump came first returns when that path does."""
         _, bits, _, source, owner, now = back
         callee = key_of(target, bits)
-        first = self.x.returning.owners.get(callee)
+        first = self.x.returning.owners.first(callee)
         if first is None:
             self.begin(target, bits, source, owner, now)
         elif first != callee:

@@ -9,7 +9,7 @@ function; the rest is likely.
 from typing import Final
 
 from patcher.follow.edges import Via, key_of
-from patcher.follow.evidence import tables_in_code, taken
+from patcher.follow.evidence import keeps_tables_in_code, tables_in_code, taken
 from patcher.follow.explorer import Explorer
 from patcher.follow.likelihood import is_text, plausibility, score
 from patcher.follow.modes import START, Processor, starts_protected_mode
@@ -47,6 +47,8 @@ def _try_tables(x: Explorer) -> bool:
 
 
 def _in_tables(x: Explorer) -> list[int]:
+    if not keeps_tables_in_code(x.binary):
+        return []
     return sorted(set(tables_in_code(x.space, remains(x.space).gaps)))
 
 
@@ -88,7 +90,7 @@ def _named(x: Explorer) -> set[int]:
 
 def try_at(x: Explorer, address: int, bits: int, least: float | None) -> bool:
     """Follow one address on trial; True when it was not followed before and is now."""
-    lane = x.space.lane(address, bits)
+    lane = None if x.over() else x.space.lane(address, bits)
     if lane is None or not lane.is_free(address - lane.base) or lane.covers(address - lane.base) is not None:
         return False
     offset = address - lane.base

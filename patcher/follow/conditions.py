@@ -67,7 +67,7 @@ def settle_branch(
 
 def is_suspect(lane: Lane, offset: int) -> bool:
     """May the outcome of the conditional branch at an offset be settled? Quick, and often wrongly yes."""
-    return _SUSPECT.search(lane.code[max(offset - 16, 0) : offset]) is not None
+    return _SUSPECT.search(lane.code, max(offset - 16, 0), offset) is not None
 
 
 def outcome(path: Sequence[Step], branch: Insn, bits: int, read: ReadConstant) -> bool | None:

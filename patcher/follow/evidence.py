@@ -2,6 +2,7 @@
 """Addresses of code that nothing jumps to directly, but that code or data of the binary name."""
 
 import re
+from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -35,14 +36,25 @@ def _is_followed(lane: Lane, offset: int) -> bool:
 
 
 def _relative(space: Space, lane: Lane) -> Iterator[int]:
-    """lea disp(%rip)."""
-    code = lane.code
+    """lea disp(%rip) of code."""
+    if lane.seen.leas is None:
+        lane.seen.leas = _leas(space, lane)
+    lengths = lane.lengths
+    for at, target in zip(*lane.seen.leas, strict=True):
+        if lengths[at] == 7:
+            yield target
+
+
+def _leas(space: Space, lane: Lane) -> "tuple[array[int], array[int]]":
+    """Where the bytes look like it, followed or not, and the addresses."""
+    code, places, targets = lane.code, array("Q"), array("Q")
     for match in _RELATIVE.finditer(code):
         at = match.start()
-        if lane.lengths[at] == 7:
-            target = lane.base + at + 7 + int.from_bytes(code[at + 3 : at + 7], "little", signed=True)
-            if space.is_code(target):
-                yield target
+        target = lane.base + at + 7 + int.from_bytes(code[at + 3 : at + 7], "little", signed=True)
+        if space.is_code(target):
+            places.append(at)
+            targets.append(target)
+    return places, targets
 
 
 def _from_got(space: Space, got: int, lane: Lane) -> Iterator[int]:
@@ -70,11 +82,14 @@ def _immediates(space: Space, lane: Lane, section: Section) -> Iterator[int]:
             yield section.address & ~LOW | word
 
 
+def keeps_tables_in_code(binary: Binary) -> bool:
+    """Is there no other place for tables of pointers?"""
+    return not binary.pointers and all(section.executable for section in binary.sections)
+
+
 def tables_in_code(space: Space, gaps: Iterable[tuple[int, int]]) -> Iterator[int]:
     """Addresses of code in bytes that no path reaches, where several such words lie in a row: images without sections
     keep their tables of pointers between the functions."""
-    if space.binary.pointers or any(not section.executable for section in space.binary.sections):
-        return
     for start, end in gaps:
         index = space.section_index(start)
         section = space.binary.sections[index]

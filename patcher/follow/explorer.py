@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Following: from the entries along every edge, one run of instructions after the other."""
 
-from time import monotonic
+from typing import Final
 
 from patcher.binary.model import Binary, Entry, Origin
 from patcher.follow.blame import blame, is_bad, take_back
@@ -23,6 +23,9 @@ from patcher.follow.transfers import Transfers
 from patcher.follow.trial import Trial, stands
 from patcher.x86.walk import BRANCH, CALL, END, SENSITIVE, STOP, Item
 
+_SELDOM: Final = 16
+"""After so many runs the limit is looked at."""
+
 
 class Explorer:
     """One round of following. What is learnt for the next round goes to the `Space` and the `Knowledge`."""
@@ -41,8 +44,7 @@ class Explorer:
         self.settled = SettledBranches(knowledge.size)
         self.hindsight = Hindsight(space, self.parents)
         self.calls, self.transfers = Calls(self), Transfers(self)
-        self.instructions = 0
-        self.deadline = None if budget.seconds is None else monotonic() + budget.seconds
+        self.instructions = self._visits = 0
         self.spent = self.dirty = False
 
     def edge(self, entry: Entry) -> Edge:
@@ -56,8 +58,11 @@ class Explorer:
         self.work.extend(reversed(edges))
         while True:
             while self.work:
-                if self._over_budget() or (self.trial is not None and self.trial.failed):
+                if self._visits % _SELDOM == 0 and self.over():
                     return
+                if self.spent or (self.trial is not None and self.trial.failed):
+                    return
+                self._visits += 1
                 self._visit(self.work.pop())
             if self.trial is not None:
                 return
@@ -68,10 +73,15 @@ class Explorer:
                     return
                 visit_carefully(self, self.later.pop())
 
-    def _over_budget(self) -> bool:
+    def end(self) -> None:
+        """Give back the paths, which take most of the memory. Sites and origins stay."""
+        del self.parents, self.returning, self.settled, self.hindsight, self.calls, self.transfers
+
+    def over(self) -> bool:
+        """Was the limit reached? From then on nothing new is followed."""
         limit = self.budget.instructions
-        self.spent = (limit is not None and self.instructions > limit) or (
-            self.deadline is not None and monotonic() > self.deadline
+        self.spent = (
+            self.spent or (limit is not None and self.instructions > limit) or self.budget.deadline.passed()
         )
         return self.spent
 
@@ -96,7 +106,7 @@ class Explorer:
         else:
             key = key_of(address, bits)
             self.parents[key] = parent_of(source, via)
-            self.returning.owners[key] = owner
+            self.returning.owners.add(lane, address - lane.base, key, owner)
             if self.trial is not None:
                 self.trial.keys.append(key)
             self._follow(lane, address - lane.base, owner, now)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """`follow`: rounds of following until nothing contradicts, then the code that only evidence points to."""
 
+from collections.abc import Iterator
 from typing import Final
 
 from patcher.auditing.model import Tier
@@ -12,11 +13,13 @@ from patcher.follow.knowledge import Knowledge
 from patcher.follow.model import Budget, Flow, ProblemKind, Site
 from patcher.follow.remains import coverage, everything, remains
 from patcher.follow.settle import settle
-from patcher.follow.space import Space
+from patcher.follow.space import LARGE, Space
+from patcher.follow.standing import Standing
 
-LARGE: Final = 2_000_000
 _ROUNDS: Final = ((1 << 17, 10), (LARGE, 4))
 """Up to so many bytes of code, so many rounds; above, two."""
+
+_PIECE: Final = 1 << 16
 
 Lengths = dict[tuple[int, int], bytearray]
 
@@ -28,10 +31,13 @@ def follow(binary: Binary, budget: Budget) -> Flow:
     explorer = _rounds(binary, space, knowledge, budget)
     lengths = {place: lane.without_marks() for place, lane in space.lanes.items()}
     left = remains(space) if explorer.spent else try_gaps(explorer)
+    explorer.end()
     likely = _likely(space, lengths)
     sites = _sites(explorer, lengths)
     if budget.everything:
-        sites.extend(everything(space, {site.address for site in sites}))
+        sites.extend(_everything(explorer, sites))
+    if explorer.spent:
+        knowledge.problem(0, binary.mode, ProblemKind.BUDGET, "the limit was reached before the end")
     return Flow(
         tuple(sorted(sites, key=lambda site: (site.address, site.mode))), lengths, likely, left.padding, left.gaps,
         tuple(sorted(knowledge.jump_tables.values())), tuple(sorted(knowledge.problems.values())),
@@ -41,35 +47,54 @@ def follow(binary: Binary, budget: Budget) -> Flow:
 
 def _rounds(binary: Binary, space: Space, knowledge: Knowledge, budget: Budget) -> Explorer:
     """Follow, and follow anew without what turned out to be no code, until nothing changes."""
-    size = knowledge.size
-    for _ in range(next((rounds for limit, rounds in _ROUNDS if size <= limit), 2)):
+    explorer, before = Explorer(binary, space, knowledge, budget), None
+    left = next((rounds for limit, rounds in _ROUNDS if knowledge.size <= limit), 2) - 1
+    while _round(explorer) and not explorer.spent and left:
+        before = Standing(explorer)
+        explorer.end()
         space.forget()
-        knowledge.problems.clear()
+        knowledge.problems = {}
         explorer = Explorer(binary, space, knowledge, budget)
-        hard = [entry for entry in binary.entries if entry.origin is not Origin.RELOCATION]
-        explorer.explore([explorer.edge(entry) for entry in hard])
-        changed = size <= LARGE and settle(explorer)
-        if not (explorer.spent or changed or explorer.dirty):
-            try_named(explorer)
-            changed = settle(explorer)
-        if explorer.spent:
-            sentence = "the limit was reached before the end"
-            knowledge.problem(0, binary.mode, ProblemKind.BUDGET, sentence)
-        if explorer.spent or not (changed or explorer.dirty):
-            break
+        left -= 1
+    if explorer.spent and before is not None and before.replaces(explorer):
+        before.restore(explorer)
     return explorer
+
+
+def _round(x: Explorer) -> bool:
+    """One round; True when something turned out to be no code."""
+    x.explore([x.edge(entry) for entry in x.binary.entries if entry.origin is not Origin.RELOCATION])
+    changed = x.knowledge.size <= LARGE and settle(x)
+    if not (x.spent or changed or x.dirty):
+        try_named(x)
+        changed = settle(x)
+    return changed or x.dirty
+
+
+def _everything(x: Explorer, sites: list[Site]) -> Iterator[Site]:
+    """All other sensitive encodings, until the limit is reached."""
+    for site in everything(x.space, {site.address for site in sites}):
+        if x.over():
+            return
+        yield site
 
 
 def _likely(space: Space, confirmed: Lengths) -> Lengths:
     """What was followed since `confirmed` was taken."""
     likely = {}
     for place, lane in space.lanes.items():
-        now = lane.without_marks()
-        if place in confirmed:  # what was confirmed is in both
-            added = int.from_bytes(now, "little") ^ int.from_bytes(confirmed[place], "little")
-            now = bytearray(added.to_bytes(len(now), "little"))
-        likely[place] = now
+        likely[place] = lane.without_marks()
+        if place in confirmed:
+            _take_away(likely[place], confirmed[place])
     return likely
+
+
+def _take_away(lengths: bytearray, others: bytearray) -> None:
+    """Leave the lengths that are not in `others`, all of which `lengths` holds too; by pieces, to save memory."""
+    for start in range(0, len(lengths), _PIECE):
+        one, other = lengths[start : start + _PIECE], others[start : start + _PIECE]
+        added = int.from_bytes(one, "little") ^ int.from_bytes(other, "little")
+        lengths[start : start + _PIECE] = added.to_bytes(len(one), "little")
 
 
 def _sites(x: Explorer, confirmed: Lengths) -> list[Site]:

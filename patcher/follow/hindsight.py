@@ -22,7 +22,18 @@ class Hindsight:
     def state(self, lane: Lane, offset: int, limit: int) -> tuple[State, list[Step]]:
         """What is known before the instruction at an offset, and the path that tells."""
         path = path_to(self._space, self._parents, lane.base + offset, lane.bits, limit)
-        return evaluate(path, lane.bits, self._constant), path
+        return self._evaluated(path, lane.bits), path
+
+    def _evaluated(self, path: list[Step], bits: int) -> State:
+        """The state at the end of a path, which every round of following asks for again."""
+        known = self._space.states
+        if known is None:
+            return evaluate(path, bits, self._space.constant)
+        key = bits, *((at, taken) for at, _, taken in path)
+        state = known.get(key)
+        if state is None:
+            state = known[key] = evaluate(path, bits, self._space.constant)
+        return state
 
     def before_tail_call(self, lane: Lane, offset: int, called: Container[int]) -> State | None:
         """What is known before a jump that leaves its function with the caller's stack; None for other jumps."""
@@ -30,7 +41,7 @@ class Hindsight:
         first = lane.base + offset if not path else path[0][0]
         if path is None or first in self._beginnings or tail_calls.depth(path, lane.bits >> 3) != 0:
             return None
-        return evaluate(path, lane.bits, self._constant)
+        return evaluate(path, lane.bits, self._space.constant)
 
     def outcome(self, lane: Lane, offset: int) -> Settled | None:
         """Is the conditional branch at an offset taken, as far as the few instructions before it tell?"""
@@ -38,9 +49,4 @@ class Hindsight:
         path = path_to(self._space, self._parents, lane.base + offset, lane.bits, 6)
         if branch is None:
             return None
-        return settle_branch(path, branch, lane.base + offset, lane.bits, self._constant)
-
-    def _constant(self, address: int, size: int, signed: bool) -> int | None:
-        if not self._space.is_constant(address):
-            return None
-        return self._space.read(address, size, signed)
+        return settle_branch(path, branch, lane.base + offset, lane.bits, self._space.constant)

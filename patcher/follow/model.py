@@ -6,6 +6,7 @@ from enum import Enum
 
 from patcher.auditing.model import Coverage, Tier
 from patcher.binary.model import Origin
+from patcher.deadline import NEVER, Deadline
 
 __all__ = ["Budget", "Flow", "JumpTable", "Problem", "ProblemKind", "Site"]
 
@@ -14,13 +15,13 @@ __all__ = ["Budget", "Flow", "JumpTable", "Problem", "ProblemKind", "Site"]
 class Budget:
     """What following one binary may cost, and how far it looks.
 
-    `instructions` and `seconds` limit the work (None: no limit); reaching one is a problem of kind BUDGET, and
+    `instructions` (None: no limit) and `deadline` limit the work; reaching one is a problem of kind BUDGET, and
     what was found until then is kept. `everything` asks for the tiers POSSIBLE and OVERLAPPING too, which
     are large.
     """
 
     instructions: int | None = None
-    seconds: float | None = None
+    deadline: Deadline = NEVER
     everything: bool = False
 
 

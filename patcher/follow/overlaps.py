@@ -36,5 +36,8 @@ def _skips_prefix(lane: Lane, outer: int, inner: int) -> bool:
 
 def within(lane: Lane, start: int, end: int) -> bool:
     """Does an instruction of `[start, end)` share bytes with another one?"""
-    pairs = overlaps(lane, max(start - 15, 0), min(end + 15, lane.size))
+    first, last = max(start - 15, 0), min(end + 15, lane.size)
+    if _SHARED.search(lane.lengths, first, last) is None:
+        return False
+    pairs = overlaps(lane, first, last)
     return any(start <= outer < end or start <= inner < end for outer, inner in pairs)

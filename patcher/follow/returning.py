@@ -4,22 +4,18 @@
 A function is named by the key of its first instruction. Paths that join others' code return when those do.
 """
 
-from typing import Final
-
-from patcher.follow.edges import Edge, key_of
+from patcher.follow.edges import Edge
+from patcher.follow.owners import Owners
 from patcher.follow.space import Space
 from patcher.follow.trial import Trial
-
-_FAR: Final = 4096
 
 
 class Returning:
     """The functions that are known to return, and who waits for the others."""
 
     def __init__(self, space: Space, work: list[Edge]) -> None:
-        self._space, self._work = space, work
-        self.owners: dict[int, int] = {}
-        """Key of where a run starts → the function for which it was followed."""
+        self._work = work
+        self.owners = Owners(space)
         self.known: set[int] = set()
         self.waiting: dict[int, list[Edge]] = {}
         self.depends: dict[int, list[int]] = {}
@@ -34,25 +30,12 @@ class Returning:
         """A path of a function goes on in code that is followed already: it returns if that does."""
         if owner in self.known:
             return
-        other = self.owner_at(address, bits)
+        other = self.owners.at(address, bits)
         if other is None or other in self.known:
             self.returns(owner)
         elif other != owner:
             depends = self.depends if self.trial is None else self.trial.depends
             depends.setdefault(other, []).append(owner)
-
-    def owner_at(self, address: int, bits: int) -> int | None:
-        """The function for which an address was followed first."""
-        lane = self._space.lane(address, bits)
-        for _ in range(_FAR):
-            owner = self.owners.get(key_of(address, bits))
-            if owner is not None:
-                return owner
-            before = lane.before(address - lane.base) if lane is not None else None
-            if lane is None or before is None:
-                return None
-            address = lane.base + before
-        return None
 
     def returns(self, owner: int) -> None:
         """A function is seen to return: so do the calls of it, and who jumps to it."""
@@ -86,5 +69,4 @@ class Returning:
         """What a trial found does not hold."""
         self.trial = None
         self.known.difference_update(trial.returning)
-        for key in trial.keys:
-            self.owners.pop(key, None)
+        self.owners.forget(trial.keys)

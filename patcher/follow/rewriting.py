@@ -30,7 +30,7 @@ class Rewriting:
             if not self.x.is_followed(one.start, bits):
                 rest.append(one)
                 continue
-            owner = self.x.returning.owner_at(one.start, bits) or key_of(one.start, bits)
+            owner = self.x.returning.owners.at(one.start, bits) or key_of(one.start, bits)
             targets = (one.source,) if one.size else one.leads
             edges += [(target, bits, Via.COPY, one.start, owner, START) for target in targets]
         self._waiting = rest

@@ -58,9 +58,12 @@ def _again(lane: Lane, offset: int) -> list[Item] | None:
 
 def _keep(lane: Lane, start: int, end: int, items: list[Item]) -> None:
     """Keep a run for the next round, unless marks or other instructions lie inside its own."""
+    runs = lane.seen.runs
+    if runs is None:
+        return
     written = bytes(lane.lengths[start:end])
-    if lane.seen.runs is not None and sum(written) == end - start:
-        lane.seen.runs[start] = items, written
+    if sum(written) == end - start:
+        runs[start] = items, written
 
 
 def undo(lane: Lane, start: int, end: int) -> None:

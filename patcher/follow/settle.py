@@ -27,6 +27,8 @@ def settle(x: Explorer) -> bool:
     changed = False
     for lane in list(x.space.lanes.values()):
         for outer, inner in list(islice(overlaps(lane), MOST)):
+            if x.over():
+                break
             point = _loser(x, lane, outer, inner)
             if point is None:
                 sentence = f"an instruction inside it, at {lane.base + inner:#x}, runs too"

@@ -5,6 +5,7 @@ A lane has one byte for each byte of its section: 0, the length of the instructi
 that no instruction may start there. The marks end a walk without being looked for.
 """
 
+from array import array
 from bisect import bisect_left, bisect_right, insort
 from functools import cached_property
 from typing import Final
@@ -12,6 +13,7 @@ from typing import Final
 from patcher.binary.model import Binary, Section
 from patcher.follow.pointers import data_words
 from patcher.follow.rewrites import Rewrites
+from patcher.follow.state import State
 from patcher.x86.insn import Insn
 from patcher.x86.length_tables import Tables, tables
 from patcher.x86.walk import Item
@@ -39,13 +41,15 @@ Run = tuple[list[Item], bytes]
 class Seen:
     """What does not change from one round of following to the next: decoded instructions, and whole runs.
 
-    `runs` is by the offset of the first instruction: the items of the run, and the lengths that it wrote.
+    `runs` is by the offset of the first instruction: the items of the run, and the lengths that it wrote. `leas`
+    are the offsets of what looks like lea disp(%rip) of code, and the addresses taken.
     """
 
-    __slots__ = ("insns", "runs")
+    __slots__ = ("insns", "leas", "runs")
 
     def __init__(self, size: int) -> None:
         self.insns: dict[int, Insn | None] = {}
+        self.leas: tuple[array[int], array[int]] | None = None
         self.runs: dict[int, Run] | None = {} if size <= LARGE else None
 
 
@@ -119,8 +123,13 @@ class Space:
         self._codes: dict[int, bytes] = {}
         self._seen: dict[tuple[int, int], Seen] = {}
         self._starts = [section.address for section in binary.sections]
+        self._ends = [section.end for section in binary.sections]
+        self._code_ends = [s.address + len(s.data) if s.executable else 0 for s in binary.sections]
         self.data: list[tuple[int, int]] = []
         self.dead: set[tuple[int, int]] = set()
+        size = sum(len(section.data) for section in binary.sections if section.executable)
+        self.states: dict[tuple[object, ...], State] | None = {} if size <= LARGE else None
+        """What was known at the end of a path, by its size and steps."""
         self._fields = binary.fields
         self.rewrites = Rewrites(binary)
         self._borders = sorted(self.rewrites.borders)
@@ -133,7 +142,7 @@ class Space:
     def section_index(self, address: int) -> int:
         """The index of the section that holds an address, -1 when none does."""
         index = bisect_right(self._starts, address) - 1
-        return index if index >= 0 and address < self.binary.sections[index].end else -1
+        return index if index >= 0 and address < self._ends[index] else -1
 
     def lane(self, address: int, bits: int) -> Lane | None:
         """The lane for code at an address, None where the file has no executable bytes."""
@@ -150,11 +159,8 @@ class Space:
 
     def is_code(self, address: int) -> bool:
         """Does an executable section's data hold this address?"""
-        index = self.section_index(address)
-        if index < 0:
-            return False
-        section = self.binary.sections[index]
-        return section.executable and address - section.address < len(section.data)
+        index = bisect_right(self._starts, address) - 1
+        return index >= 0 and address < self._code_ends[index]
 
     def code(self, index: int) -> bytes:
         """The bytes of an executable section."""
@@ -164,8 +170,8 @@ class Space:
 
     def read(self, address: int, size: int, signed: bool = False) -> int | None:
         """A number from the file's contents, None where there are none; zero where memory starts as zero."""
-        index = self.section_index(address)
-        if index < 0 or address + size > self.binary.sections[index].end:
+        index = bisect_right(self._starts, address) - 1
+        if index < 0 or address + size > self._ends[index]:
             return None
         section = self.binary.sections[index]
         offset = address - section.address
@@ -175,6 +181,10 @@ class Space:
         """Is memory at this address never written when the program runs?"""
         index = self.section_index(address)
         return index >= 0 and not self.binary.sections[index].writable
+
+    def constant(self, address: int, size: int, signed: bool) -> int | None:
+        """A number that memory holds at an address for good; None where nothing tells."""
+        return self.read(address, size, signed) if self.is_constant(address) else None
 
     def add_data(self, start: int, end: int) -> bool:
         """Note data inside code; True when instructions had been followed there."""
@@ -190,7 +200,11 @@ class Space:
 
     def forget(self) -> None:
         """Start anew: all lanes are empty again, but for the marks."""
-        self.lanes.clear()
+        self.lanes = {}
+
+    def followed(self) -> int:
+        """How many instructions and marks the lanes hold."""
+        return sum(lane.size - lane.lengths.count(0) for lane in self.lanes.values())
 
     def _new_lane(self, section: Section, index: int, bits: int) -> Lane:
         seen = self._seen.setdefault((index, bits), Seen(section.size))

@@ -4,23 +4,25 @@
 That is enough for the targets that compilers and people compute: constants, and table + scale * index.
 """
 
-from dataclasses import dataclass
-from enum import Enum
+from enum import IntEnum
+from typing import NamedTuple
 
 
-class Kind(Enum):
-    """What an unknown is."""
+class Kind(IntEnum):
+    """What an unknown is. A number, since unknowns are keys and the hash of other enums is slow."""
 
-    REGISTER = "a register's value that nothing is known of"
-    LOADED = "what memory holds at an address"
-    LOW = "the low bytes of a value, zero-extended"
-    MASKED = "a value under a mask"
-    INDEX = "a scaled index, also when the path knows its value"
+    REGISTER = 0  # a register's value that nothing is known of
+    LOADED = 1  # what memory holds at an address
+    LOW = 2  # the low bytes of a value, zero-extended
+    MASKED = 3  # a value under a mask
+    INDEX = 4  # a scaled index, also when the path knows its value
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """One unknown. `number` tells two apart, or is a mask; `of` is the address or value that it is made from."""
+class Unknown(NamedTuple):
+    """One unknown. `number` tells two apart, or is a mask; `of` is the address or value that it is made from.
+
+    These are tuples because following makes millions of them, and uses them as keys.
+    """
 
     kind: Kind
     number: int = 0
@@ -29,8 +31,7 @@ class Unknown:
     signed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """`const` plus the sum of unknown * factor."""
 
     const: int

@@ -10,13 +10,17 @@ from collections import Counter
 from collections.abc import Iterator
 from html import escape
 from importlib.resources import files
+from itertools import count
 from typing import Final
 
 from patcher.auditing.model import AuditReport, BinaryReport, FileReport, Finding, Tier
+from patcher.auditing.options import SURE
 from patcher.report.form import Form, Options
 
 MARK: Final = "<!-- {} -->"
 """What stands in the page where the summary ("summary") and the findings ("programs") go."""
+MOST_UNSURE: Final = 20_000
+"""So many possible and overlapping findings stand in a page, so that a browser can sort and search them."""
 
 
 def render(report: AuditReport, options: Options) -> Iterator[str]:
@@ -27,12 +31,20 @@ def render(report: AuditReport, options: Options) -> Iterator[str]:
     yield head
     yield from _summary(report)
     yield middle
-    comma = "\n"
+    comma, room = "\n", MOST_UNSURE
     for file in report.files:
         for binary in file.binaries:
-            yield comma + _embedded(_program(file, binary))
+            shown = _shown(binary.findings, room)
+            room -= sum(finding.tier not in SURE for finding in shown)
+            yield comma + _embedded(_program(file, binary, shown))
             comma = ",\n"
     yield tail
+
+
+def _shown(findings: tuple[Finding, ...], room: int) -> list[Finding]:
+    """All findings that are sure, and the first `room` of the others, in order."""
+    number = count(1)
+    return [finding for finding in findings if finding.tier in SURE or next(number) <= room]
 
 
 def _embedded(value: object) -> str:
@@ -69,7 +81,14 @@ def _text(text: str) -> str:
     return escape(text.encode("utf-8", "replace").decode())
 
 
-def _program(file: FileReport, binary: BinaryReport) -> dict[str, object]:
+def _left_out(number: int) -> list[str]:
+    if not number:
+        return []
+    return [f"{number} possible and overlapping findings are left out here: a page has room for {MOST_UNSURE} of them. "
+            "The forms json and csv have all."]  # fmt: skip
+
+
+def _program(file: FileReport, binary: BinaryReport, shown: list[Finding]) -> dict[str, object]:
     verdicts = (("verdict", binary.verdict), ("as user code", binary.user_verdict))
     cover = binary.coverage
     return {
@@ -79,11 +98,12 @@ def _program(file: FileReport, binary: BinaryReport) -> dict[str, object]:
             f"{cover.code} bytes of code: {cover.followed} followed, {cover.swept} swept, {cover.padding} padding",
             *(" ".join((f"{name}: {found.status.value}.", *found.reasons)) for name, found in verdicts),
             *binary.notes,
+            *_left_out(len(binary.findings) - len(shown)),
         ],
         "layout": [
             [span.name, f"{span.start:#x}", f"{span.end:#x}", span.executable] for span in binary.layout
         ],
-        "findings": [_row(finding) for finding in binary.findings],
+        "findings": [_row(finding) for finding in shown],
     }
 
 

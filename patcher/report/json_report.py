@@ -5,7 +5,7 @@ A file is a line of its own, so that a long report can be cut, searched and comp
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final, cast
 
@@ -22,33 +22,42 @@ VERSION: Final = 1
 def render(report: AuditReport, options: Options) -> Iterator[str]:
     """The document in pieces; together they are one JSON text with a last newline."""
     yield f'{{"schema": "{SCHEMA}", "version": {VERSION}, "skipped": {report.skipped}, "files": ['
-    yield from _lines(file_to_json(file) for file in report.files)
+    yield from _lines(_file(file) for file in report.files)
     yield '], "unreadable": ['
-    yield from _lines(to_json(one) for one in report.unreadable)
+    yield from _lines([json.dumps(to_json(one))] for one in report.unreadable)
     yield "]}\n"
 
 
-def file_to_json(file: FileReport) -> dict[str, object]:
-    """One file of the document; findings have their fingerprints beside their fields."""
-    binaries = [
-        {**_fields(replace(binary, findings=())), "findings": [_finding(one) for one in binary.findings]}
-        for binary in file.binaries
-    ]
-    return {**_fields(replace(file, binaries=())), "binaries": binaries}
+def _file(file: FileReport) -> Iterator[str]:
+    yield from _around("binaries", replace(file, binaries=()), map(_binary, file.binaries))
 
 
-def _finding(finding: Finding) -> dict[str, object]:
-    return {**_fields(finding), "fingerprint": finding.fingerprint}
+def _binary(binary: BinaryReport) -> Iterator[str]:
+    yield from _around("findings", replace(binary, findings=()), map(_finding, binary.findings))
 
 
-def _fields(record: FileReport | BinaryReport | Finding) -> dict[str, object]:
-    return cast(dict[str, object], to_json(record))
+def _finding(finding: Finding) -> Iterable[str]:
+    """A finding has its fingerprint beside its fields."""
+    fields = cast(dict[str, object], to_json(finding))
+    return [json.dumps({**fields, "fingerprint": finding.fingerprint})]
 
 
-def _lines(documents: Iterator[object]) -> Iterator[str]:
+def _around(name: str, record: FileReport | BinaryReport, items: Iterator[Iterable[str]]) -> Iterator[str]:
+    """A record whose list `name`, empty in it, is written item by item: it may be long."""
+    before, empty, after = json.dumps(to_json(record)).partition(f'"{name}": []')
+    assert empty, f"a record has its list {name}, and no string holds a bare quotation mark"
+    yield f'{before}"{name}": ['
+    for number, item in enumerate(items):
+        yield ", " if number else ""
+        yield from item
+    yield "]" + after
+
+
+def _lines(documents: Iterator[Iterable[str]]) -> Iterator[str]:
     comma = "\n"
     for document in documents:
-        yield comma + json.dumps(document)
+        yield comma
+        yield from document
         comma = ",\n"
     if comma != "\n":
         yield "\n"

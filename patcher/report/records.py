@@ -7,7 +7,7 @@ named in `ADDRESSES` are written as "0x…", because many readers of JSON round 
 
 import types
 from collections.abc import Callable, Hashable
-from dataclasses import fields, is_dataclass
+from dataclasses import is_dataclass
 from enum import Enum
 from functools import cache
 from typing import Final, TypeVar, Union, cast, get_args, get_origin, get_type_hints
@@ -20,23 +20,43 @@ DERIVED: Final = frozenset({"fingerprint"})
 """Keys that a writer may add beside a record's fields, for readers that cannot compute them."""
 
 T = TypeVar("T")
+Write = Callable[[object], object]
+"""From a field's value to a JSON value."""
 Read = Callable[[object, str], object]
 """From a JSON value and a description of its place to a field's value."""
 
 
-def to_json(value: object, name: str = "") -> object:
-    """A record, or a value inside one, as what `json.dumps` takes. `name` is the field that holds it."""
-    if is_dataclass(value):
-        return {field.name: to_json(getattr(value, field.name), field.name) for field in fields(value)}
+def to_json(value: object) -> object:
+    """A record, or a tuple of them, as what `json.dumps` takes."""
     if isinstance(value, tuple):
         return [to_json(item) for item in value]
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, bytes):
-        return value.hex()
-    if name in ADDRESSES and isinstance(value, int):
-        return f"{value:#x}"
-    return value
+    return _writer(cast(Hashable, type(value)))(value)
+
+
+@cache
+def _writer(kind: object) -> Write:
+    """What makes JSON values of a type's; reports hold hundreds of thousands, so each type is looked at once."""
+    if isinstance(kind, type) and is_dataclass(kind):
+        return _record_writer(kind)
+    if get_origin(kind) is tuple:
+        item = _writer(get_args(kind)[0])
+        return lambda value: [item(one) for one in cast(tuple[object, ...], value)]
+    if get_origin(kind) in (Union, types.UnionType):
+        inner = _writer(next(arm for arm in get_args(kind) if arm is not type(None)))
+        return lambda value: None if value is None else inner(value)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return lambda value: cast(Enum, value).value
+    return (lambda value: cast(bytes, value).hex()) if kind is bytes else lambda value: value
+
+
+def _record_writer(kind: type) -> Write:
+    hints = get_type_hints(kind)
+    writers = [(name, _digits_of if name in ADDRESSES else _writer(hints[name])) for name in hints]
+    return lambda value: {name: write(getattr(value, name)) for name, write in writers}
+
+
+def _digits_of(value: object) -> object:
+    return None if value is None else f"{value:#x}"
 
 
 def from_json(kind: type[T], value: object, where: str = "the document") -> T:

@@ -6,7 +6,7 @@ escapes, memory operands with a SIB byte whose base may be missing, undefined op
 ModRM.rm.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final
 
@@ -43,6 +43,8 @@ class Tables:
     """For opcodes after 0F; the length counts the 0F."""
     narrow: bytes
     """For one-byte opcodes after 66; the length counts it too."""
+    mandatory: dict[int, bytes]
+    """By 66, F2, F3: for opcodes after that prefix and 0F; the length counts both."""
     prefixes: bytes
     """0: not a prefix that can be skipped. SKIP_ONE_BYTE: before one-byte opcodes it changes neither length
     nor kind. SKIP_ANY: nor before others. SKIP_WIDE: the same, except for mov with an immediate.
@@ -58,6 +60,10 @@ def tables(bits: int) -> Tables:
         _table(0, ONE_BYTE, bits, normal, 1),
         _table(1, TWO_BYTE, bits, normal, 2),
         _table(0, ONE_BYTE, bits, narrow, 2),
+        {
+            prefix: _table(1, _ANY_SIZE, bits, narrow if prefix == 0x66 else normal, 3, prefix)
+            for prefix in (0x66, 0xF2, 0xF3)
+        },
         _prefixes(bits),
     )
 
@@ -72,37 +78,54 @@ def _prefixes(bits: int) -> bytes:
     return bytes(kinds)
 
 
-def _table(opmap: int, cells: tuple[Cell, ...], bits: int, operand_size: int, before: int) -> bytes:
+_PREFIXED_OTHERWISE: Final = 0x78
+"""extrq and insertq are longer than vmread (AMD APM vol. 4)."""
+_ANY_SIZE: Final = tuple(
+    replace(cell, operands=Operands.UNDEFINED)
+    if cell.operands is Operands.REL_Z or opcode == _PREFIXED_OTHERWISE
+    else cell
+    for opcode, cell in enumerate(TWO_BYTE)
+)
+"""The opcodes after 0F but those whose length a prefix changes."""
+
+
+def _table(
+    opmap: int, cells: tuple[Cell, ...], bits: int, operand_size: int, before: int, prefix: int = NO_PREFIX
+) -> bytes:
     """All 256 opcodes of a map; ``before`` counts the bytes up to and with the opcode."""
     table = bytearray(65536)
     for opcode, cell in enumerate(cells):
         gone = bits == 64 and opmap == 0 and (opcode in UNDEFINED_IN_64 or opcode & 0xF0 == 0x40)
         if cell.operands < Operands.UNDEFINED and not gone:
-            table[opcode::256] = _row(opmap, opcode, cell, bits, operand_size, before)
+            table[opcode::256] = _row(opmap, opcode, cell, bits, operand_size, before, prefix)
     return bytes(table)
 
 
-def _row(opmap: int, opcode: int, cell: Cell, bits: int, operand_size: int, before: int) -> bytes:
+def _row(
+    opmap: int, opcode: int, cell: Cell, bits: int, operand_size: int, before: int, prefix: int
+) -> bytes:
     fixed = before + _immediate_size(cell.operands, operand_size, bits)
     if not cell.has_modrm:
-        kind = _kind(cell.flow, _slots(opmap, opcode)[REGISTER_FORM], bits)
+        kind = _kind(cell.flow, _slots(opmap, opcode)[REGISTER_FORM], bits, prefix)
         if cell.operands in (Operands.REL_B, Operands.REL_Z):
             kind |= BRANCH
         return bytes([kind << 4 | fixed]) * 256
     row = _modrm_lengths(16 if bits == 16 else 32, cell.operands is Operands.REGISTERS, fixed)
     divided = (opmap << 8 | opcode) in _CELLS or opcode in (0xF6, 0xF7, 0xFF)
     if divided or cell.flow is not Flow.NEXT:
-        return _divided(opmap, opcode, cell, bits, operand_size, row)
+        return _divided(opmap, opcode, cell, bits, operand_size, row, prefix)
     return row
 
 
-def _divided(opmap: int, opcode: int, cell: Cell, bits: int, operand_size: int, lengths: bytes) -> bytes:
+def _divided(
+    opmap: int, opcode: int, cell: Cell, bits: int, operand_size: int, lengths: bytes, prefix: int
+) -> bytes:
     """An opcode that ModRM.reg and the kind of operand divide: 8 memory forms, 8 register forms."""
     row = bytearray(lengths)
     for index, slot in enumerate(_slots(opmap, opcode)):
         reg = index & 7
         flow = GROUP5_FLOW[reg] if opmap == 0 and opcode == 0xFF else cell.flow
-        added = _kind(flow, slot, bits) << 4
+        added = _kind(flow, slot, bits, prefix) << 4
         if reg < 2:
             added += _group_immediate(cell.operands, operand_size)
         slow = any(found.key.rms for found in slot) or _is_vex(opmap, opcode, index, bits)
@@ -131,9 +154,9 @@ def _slots(opmap: int, opcode: int) -> tuple[Slot, ...]:
     return _CELLS.get(opmap << 8 | opcode, _NO_SLOTS)
 
 
-def _kind(flow: Flow, slot: Slot, bits: int) -> int:
+def _kind(flow: Flow, slot: Slot, bits: int, prefix: int) -> int:
     claimed = any(
-        bits in row.modes and (row.key.prefixes is None or NO_PREFIX in row.key.prefixes) for row in slot
+        bits in row.modes and (row.key.prefixes is None or prefix in row.key.prefixes) for row in slot
     )
     return FLOW_KINDS[flow] | (SENSITIVE if claimed else 0)
 

@@ -80,12 +80,23 @@ def second(code: bytes, offset: int, table: Tables) -> int:
     if byte == 0x0F:
         entry = _look_up(table.two_byte, code, offset + 1)
     elif byte == 0x66:
-        entry = _look_up(table.narrow, code, offset + 1)
+        entry = _look_up(table.narrow, code, offset + 1) or _escaped(code, offset, table)
     elif table.prefixes[byte]:
         entry = _after_prefix(code, offset + 1, table, table.prefixes[byte])
+        if entry == 0 and byte >= 0xF2:
+            entry = _escaped(code, offset, table)
     else:
         entry = _look_up(table.one_byte, code, offset)
     return entry or entry_at(code, offset, table.bits)
+
+
+def _escaped(code: bytes, offset: int, table: Tables) -> int:
+    """The entry for 66, F2 or F3, perhaps REX, and 0F; 0 for anything else."""
+    at = offset + 1
+    if table.bits == 64 and code[at] & 0xF0 == 0x40:
+        at += 1
+    entry = _look_up(table.mandatory[code[offset]], code, at + 1) if code[at] == 0x0F else 0
+    return entry and entry + at - offset - 1
 
 
 def _after_prefix(code: bytes, offset: int, table: Tables, skip: int) -> int:

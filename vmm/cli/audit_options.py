@@ -40,7 +40,7 @@ class AuditChoices:
     fail_on: str
     baseline: str | None
     config: str | None
-    max_seconds: float
+    max_seconds: float | None
     max_memory: int
 
 
@@ -107,8 +107,8 @@ _OPTIONS = (
     click.option("--baseline", metavar="FILE", help="An earlier JSON report: report only what is new."),
     click.option("--config", metavar="FILE",
                  help="What to ignore.  [the nearest .patchvisor.toml here or above]"),
-    click.option("--max-seconds", type=seconds, default="120", show_default=True,
-                 metavar="N", help="For each file."),
+    click.option("--max-seconds", type=seconds, metavar="N",
+                 help="For each file; then what was found is reported.  [120, or 4 a MB of the file]"),
     click.option("--max-memory", type=memory_size, default="2048", show_default=True, metavar="SIZE",
                  help="For each file, in MiB or with K, M, G."),
 )  # fmt: skip

@@ -15,7 +15,7 @@ from executables import Elf, Part
 
 import patcher
 from patcher import audit
-from patcher.auditing import many, task
+from patcher.auditing import limits, many, task
 from patcher.auditing.limits import within
 from patcher.auditing.many import Outcome, Task, audit_many, audit_task, tasks_of
 from patcher.auditing.model import AuditReport, FileReport, ScanResult, Status
@@ -130,11 +130,19 @@ def test_the_soft_limit_of_time_is_a_reason(folder: Path) -> None:
     assert "The limit for one file was reached before all was followed." in file.binaries[0].verdict.reasons
 
 
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is stuck is ended without grace."""
+    monkeypatch.setattr(limits, "SPARE", 0.0)
+
+
+@pytest.mark.usefixtures("at_once")
 def test_what_is_stuck_is_ended() -> None:
     with pytest.raises(PatcherError, match=r"^x takes more than 1e-06 seconds\.$"), within("x", 1e-6, None):
         time.sleep(60)
 
 
+@pytest.mark.usefixtures("at_once")
 def test_the_end_of_time_is_no_damage_that_a_reader_may_pass_over() -> None:
     """Readers note a damaged table and go on; what is stuck must end there nonetheless."""
 

@@ -10,7 +10,7 @@ from patcher.auditing.auditor import audit_binary
 from patcher.auditing.code_map import CodeMap
 from patcher.auditing.model import BinaryReport, Status, Tier
 from patcher.auditing.options import AuditOptions
-from patcher.auditing.verdict import Hole, verdict
+from patcher.auditing.verdict import Hole, Judge
 from patcher.binary.model import Binary, Rewritten
 from patcher.follow.model import Problem, ProblemKind
 
@@ -27,7 +27,7 @@ def judged(
     """The reasons against a program without holes, given what following it did not settle."""
     code = mapped(binary)
     problems = () if problem is None else (Problem(BASE, 32, problem, ""),)
-    return verdict((), CodeMap(binary, replace(code.flow, problems=problems, gaps=gaps)), 0, 0).reasons
+    return Judge(CodeMap(binary, replace(code.flow, problems=problems, gaps=gaps)), 0).verdict((), 0).reasons
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_what_a_table_is_known_to_write_does_no_harm(table: str) -> None:
 
 
 def test_an_open_hole_is_not_proved() -> None:
-    found = verdict([Hole(BASE, Tier.CONFIRMED, closable=False)], mapped(program("nop\nret")), 0, 0)
+    found = Judge(mapped(program("nop\nret")), 0).verdict([Hole(BASE, Tier.CONFIRMED, closable=False)], 0)
     assert (found.status, found.sites) == (UNPROVED, 1)
     assert found.reasons == ("1 hole lies in code that the program itself rewrites.",)
 

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 from followed import follow_bytes, followed, program
+from stopwatch import ending_after
 
 from patcher.auditing.model import Tier
 from patcher.binary.model import Function, Origin
@@ -171,3 +172,16 @@ def test_coverage_adds_up() -> None:
     coverage = found.flow.coverage
     assert (coverage.followed, coverage.padding, coverage.swept) == (3, 3, 4)
     assert coverage.code == 10
+
+
+def test_a_round_that_the_limit_cuts_leaves_what_the_one_before_it_found() -> None:
+    """The junk behind the opaque jump shares bytes with code, so that everything is followed twice."""
+    body = "".join(f"step_{n}: cmpl %eax, %ebx\njz step_{n + 1}\nincl %eax\n" for n in range(6))
+    text = f"start: jz over\n.byte 0x06, 0x17, 0xa0\nover: cpuid\n{body}step_6: ret"
+    counts = []
+    for looks in range(12):
+        flow = followed(text, budget=Budget(deadline=ending_after(looks))).flow
+        counts.append(sum(1 for length in flow.lengths[0, 32] if length) if flow.lengths else 0)
+    assert counts[0] == 0
+    assert counts[-1] == 21 < counts[2]
+    assert min(counts[1:]) >= 21

@@ -6,9 +6,11 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import pytest
 from audit_samples import binary, finding, report
 
-from patcher.auditing.model import AuditReport, FileReport
+from patcher.auditing.model import AuditReport, FileReport, Tier
+from patcher.report import html
 from patcher.report.form import Options
 from patcher.report.html import render
 
@@ -85,3 +87,18 @@ def test_hostile_names_stay_text() -> None:
     shown = Page(text)
     assert text.count("<script") == 2
     assert json.loads(shown.data)[0]["facts"][-1] == evil
+
+
+def test_a_page_has_room_for_all_that_is_sure_and_says_what_it_leaves_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(html, "MOST_UNSURE", 3)
+    unsure = [finding(0xC010_0100 + n, tier=Tier.POSSIBLE) for n in range(2)]
+    sure = [finding(0xC010_0200 + n, tier=Tier.LIKELY) for n in range(5)]
+    program = binary(*unsure, *sure)
+    first, second = json.loads(page(AuditReport((FileReport("a", 1, "00" * 32, (program, program)),))).data)
+    assert len(first["findings"]) == 7
+    assert [row[0] for row in second["findings"]] == ["0xc0100100", *(f"{f.address:#x}" for f in sure)]
+    sentence = "1 possible and overlapping findings are left out here: a page has room for 3 of them."
+    assert not any("left out" in fact for fact in first["facts"])
+    assert second["facts"][-1].startswith(sentence)

@@ -54,6 +54,17 @@ def test_behind_every_prefix_as_decoded(bits: int) -> None:
     assert differences(codes, bits) == []
 
 
+@pytest.mark.parametrize("prefix", [0x66, 0xF2, 0xF3])
+def test_a_mandatory_prefix_before_rex_as_decoded(prefix: int) -> None:
+    codes = [
+        code
+        for rex in (b"\x40", b"\x48", b"\x4f")
+        for where in opcodes((1,))
+        for code in list(sweep(*where, bytes((prefix,)) + rex))[prefix % 5 :: 41]
+    ]
+    assert differences(codes, 64) == []
+
+
 @pytest.mark.parametrize("bits", BITS)
 def test_random_bytes_as_decoded(bits: int) -> None:
     random = Random(bits)
