@@ -54,7 +54,8 @@ def _size(task: Task) -> tuple[int, str]:
 def _executor(jobs: int) -> Iterator[ProcessPoolExecutor]:
     """Processes that start from a clean one: this one may have threads, which a fork would leave in the middle.
 
-    When the block is left early, by Ctrl-C for one, what they were doing ends at once.
+    When the block is left early, by Ctrl-C for one, what they were doing ends at once. All are waited for: the
+    interpreter would trip over a pool that is half gone when it ends itself.
     """
     others = set(multiprocessing.active_children())
     executor = _started(jobs)
@@ -65,7 +66,7 @@ def _executor(jobs: int) -> Iterator[ProcessPoolExecutor]:
             child.kill()
         raise
     finally:
-        executor.shutdown(wait=False, cancel_futures=True)
+        executor.shutdown(cancel_futures=True)
 
 
 def _started(jobs: int) -> ProcessPoolExecutor:
