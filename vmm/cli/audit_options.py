@@ -172,8 +172,10 @@ def baseline(choices: AuditChoices) -> "AuditReport | None":
         return read_report(Path(choices.baseline).read_text(encoding="utf-8"), choices.baseline)
     except OSError as error:
         raise click.UsageError(f"--baseline {choices.baseline}: {error.strerror}") from None
-    except (PatcherError, UnicodeDecodeError) as error:
+    except PatcherError as error:
         raise click.UsageError(f"--baseline: {error}") from None
+    except UnicodeDecodeError:
+        raise click.UsageError(f"--baseline: {choices.baseline} is no JSON report of an audit.") from None
 
 
 def ignores(choices: AuditChoices) -> "tuple[Ignore, ...]":
