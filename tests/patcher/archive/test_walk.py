@@ -98,6 +98,9 @@ def test_a_small_file_unpacks_to_little(monkeypatch: pytest.MonkeyPatch) -> None
     assert len(found) < 5
     said = f"a was left unfinished: it unpacks to more than {len(data)} bytes, which is the limit."
     assert last == Unreadable("a", said)
+
+
+def test_a_large_file_unpacks_to_as_much_as_any() -> None:
     assert Limits().of_all(1 << 30) == Limits().total
 
 
