@@ -12,7 +12,7 @@ INT3 = b"\xcc"
 class Tactic(Enum):
     """How a site is closed, best for the guest's speed last."""
 
-    STEP = "step"  # run alone, under the monitor's eyes
+    TURNS = "turns"  # a trap that gives way while another instruction with this byte inside is translated
     TRAP = "trap"  # int3 over the first byte
     STUB = "stub"  # a jump to code that does the work inside the guest's world
 

@@ -241,13 +241,16 @@ class CodePages:
         if start > end and not self.refuses(page.scan.original[result.last :] + second.scan.original[:end]):
             page.scan.close(result.last, DISPUTED)
             return Verdict.CHANGED
+        if start < end:
+            verdict = check(second.scan, start, end, lambda: self.tail(key), self.refuses).verdict
+            if verdict is not Verdict.SAFE:
+                return verdict
+        # last, since that check may have found and closed what lies here
         if check_tail(second.scan, min(start, end)) is not Verdict.SAFE:
             if hides(second.scan, 0, start):
                 page.scan.close(result.last, HIDING)
             return Verdict.CHANGED
-        if start >= end:
-            return Verdict.SAFE
-        return check(second.scan, start, end, lambda: self.tail(key), self.refuses).verdict
+        return Verdict.SAFE
 
     def tail(self, key: int) -> bytes:
         """The first bytes of the page after `key`'s, as fetched now; empty when that page is not mapped."""

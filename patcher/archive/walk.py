@@ -20,6 +20,8 @@ from patcher.errors import PatcherError
 MIB = 1 << 20
 FLOOR, RATIO = 256 * MIB, 32
 """What a member may have of any container, and how much better than that containers may be packed."""
+ALL_FLOOR, ALL_RATIO = 4096 * MIB, 128
+"""The same for all that one file unpacks to, on every level: a small one must not keep us for minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,10 @@ class Limits:
     def of_member(self, size: int) -> int:
         """The most that a member of a container of `size` bytes may have: little files hold no huge ones."""
         return min(self.member, max(FLOOR, RATIO * size))
+
+    def of_all(self, size: int) -> int:
+        """The most that a file of `size` bytes may unpack to."""
+        return min(self.total, max(ALL_FLOOR, ALL_RATIO * size))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +60,15 @@ class _Spent:
     """What one file has unpacked to so far."""
 
     limits: Limits
+    allowed: int
     total: int = 0
     members: int = 0
 
     def pay(self, member: Member) -> None:
         self.total += len(member.data)
         self.members += 1
-        if self.total > self.limits.total:
-            raise _Exhausted(f"it unpacks to more than {self.limits.total} bytes, which is the limit.")
+        if self.total > self.allowed:
+            raise _Exhausted(f"it unpacks to more than {self.allowed} bytes, which is the limit.")
         if self.members > self.limits.members:
             raise _Exhausted(f"it holds more than {self.limits.members} files, which is the limit.")
 
@@ -114,7 +121,7 @@ def walk_file(path: Path, named: bool, limits: Limits) -> Iterator[Found | Unrea
     try:
         if path.is_dir() and (path / MARKER).is_file():
             members = image_members(*_in_folder(path, limits.member), shown, limits.member)
-            yield from _guarded(shown, _members(members, shown, 1, _Spent(limits)))
+            yield from _guarded(shown, _members(members, shown, 1, _Spent(limits, limits.total)))
             return
         data = contents(path, shown, limits.member)
     except (OSError, PatcherError) as error:
@@ -127,7 +134,8 @@ def walk_bytes(
     data: bytes, name: str, named: bool = True, limits: Limits | None = None
 ) -> Iterator[Found | Unreadable]:
     """A file's contents: themselves, or what they hold."""
-    yield from _guarded(name, _descend(data, name, named, 0, _Spent(limits or Limits())))
+    allowed = limits or Limits()
+    yield from _guarded(name, _descend(data, name, named, 0, _Spent(allowed, allowed.of_all(len(data)))))
 
 
 def shown_path(path: Path) -> str:

@@ -13,6 +13,7 @@ from patcher.auditing.code_map import CodeMap
 from patcher.auditing.findings import Findings
 from patcher.auditing.model import Finding, Tier
 from patcher.auditing.options import AuditOptions
+from patcher.auditing.turns import takes_turns
 from patcher.binary.model import Binary, Section
 from patcher.patch import INT3, Tactic
 from patcher.stub import JUMP, Stub, build, covered, effect_in_stub, jump
@@ -102,8 +103,8 @@ def apply(code: CodeMap, findings: Iterable[Finding]) -> Patched:
             closed.append(_closed(finding, Tactic.STUB, room, size))
             stubs.append((room, stub))
             behind, room = finding.address + size, room + len(stub.code)
-        elif finding.tactic is Tactic.STEP:
-            closed.append(_closed(finding, Tactic.STEP))
+        elif finding.tactic is Tactic.TURNS:
+            closed.append(_closed(finding, Tactic.TURNS))
         else:
             copy.write(finding.address, INT3)
             closed.append(_closed(finding, Tactic.TRAP, size=1))
@@ -166,7 +167,7 @@ def open_sites(code: CodeMap, patched: Patched, followed: CodeMap, options: Audi
         for finding in Findings(followed, options).all()
         if finding.needs_patch
         and finding.tier in _SURE
-        and not _is_closed(finding, patched, closed.get((finding.address, finding.mode)))
+        and not _is_closed(code, finding, patched, closed.get((finding.address, finding.mode)))
         and (finding.tier is Tier.CONFIRMED or _was_code(code, finding))
     ]
 
@@ -175,13 +176,15 @@ def _was_code(code: CodeMap, finding: Finding) -> bool:
     return finding.section == STUB_SECTION or code.at(finding.address, finding.mode) is not None
 
 
-def _is_closed(finding: Finding, patched: Patched, closed: Closed | None) -> bool:
-    """Does a trap stand there, does the monitor step over it, or is it the work of a stub?"""
+def _is_closed(code: CodeMap, finding: Finding, patched: Patched, closed: Closed | None) -> bool:
+    """Does a trap stand there, always or in turns, or is it the work of a stub?"""
     if finding.section == STUB_SECTION:
         return _is_stub_work(finding, patched)
     if closed is None or finding.raw != closed.original:
         return False
-    return closed.tactic is Tactic.STEP or _byte(patched.binary, finding.address) == INT3
+    if closed.tactic is Tactic.TURNS:
+        return takes_turns(code, closed.address, closed.mode)
+    return _byte(patched.binary, finding.address) == INT3
 
 
 def _byte(binary: Binary, address: int) -> bytes:

@@ -2,8 +2,9 @@
 """Which tactic closes a site, and why there is no better one.
 
 A trap is one byte, so it always fits; it would spoil only another instruction that has this byte inside. A stub needs
-a template (`patcher.stub`) and room for a jump. Where neither can be, the site is stepped over under the monitor's
-eyes. What is said here is true: `patcher.auditing.applying` does it.
+a template (`patcher.stub`) and room for a jump. In overlapping code the trap takes turns with what it would spoil:
+no block is translated before the monitor has shown it its own bytes. What is said here is true: `patcher.auditing.
+applying` and `turns` do it.
 """
 
 from bisect import bisect_left
@@ -18,8 +19,10 @@ from patcher.auditing.rows import audited
 from patcher.auditing.targets import Targets
 from patcher.binary.model import Section
 from patcher.catalogue import SensitiveInsn, classify
+from patcher.follow.model import ProblemKind
 from patcher.patch import Tactic
 from patcher.stub import JUMP, covered, effect_in_stub
+from patcher.x86.decode import MAX_LENGTH
 from patcher.x86.insn import Insn
 
 _HARDWARE: Final = {
@@ -50,6 +53,7 @@ class Closer:
         self._code = code
         self._targets = Targets(code)
         self.lasting = Lasting(code.binary)
+        self._bad_ends = tuple(p.address for p in code.flow.problems if p.kind is ProblemKind.BAD_PATH)
 
     def choose(
         self, address: int, insn: Insn, tier: Tier, effect: str, world: World, judged: Relevance
@@ -69,7 +73,7 @@ class Closer:
         shared = self.shared(address, insn.bits)
         if shared or tier is Tier.OVERLAPPING:
             return Choice(
-                Tactic.STEP, f"Its first byte belongs to {shared or 'another instruction'} as well."
+                Tactic.TURNS, f"Its first byte belongs to {shared or 'another instruction'} as well."
             )
         return self._trap_or_stub(address, insn, effect, world)
 
@@ -118,6 +122,8 @@ class Closer:
             return "the program itself rewrites a neighbour that a jump would cover"
         if _first_within(self._code.binary.fields, start, end) is not None:
             return "a relocation fills in bytes that a jump would cover"
+        if _first_within(self._bad_ends, start - MAX_LENGTH, end) is not None:
+            return "a path ends in what is no instruction, and might go on in the bytes of a jump"
         for byte in range(start, end):
             for other, bits, _ in self._code.covering(byte, 0):
                 if (other, bits) not in moved:

@@ -6,8 +6,8 @@ from difflib import get_close_matches
 from typing import Final
 
 from patcher.auditing.relevance import World, relevance
-from patcher.auditing.rows import rule_of, rules
-from patcher.catalogue import Form, SensitiveInsn, Sensitivity
+from patcher.auditing.rows import audited, rule_of, rules
+from patcher.catalogue import CATALOGUE, Form, SensitiveInsn, Sensitivity
 from patcher.errors import PatcherError
 from patcher.stub import effect_in_stub
 from patcher.x86.decode import decode
@@ -23,13 +23,22 @@ _KINDS: Final = {
 
 
 def find_rule(word: str) -> tuple[SensitiveInsn, ...]:
-    """The rows of a rule, by its name or a row's. Raises `PatcherError` with the nearest name when there is none."""
-    known = rules()
-    for rule, rows in known.items():
-        if word == rule or any(row.name == word for row in rows):
-            return rows
-    near = get_close_matches(word, known, n=1)
-    raise PatcherError(f"There is no rule {word!r}{f' (did you mean {near[0]}?)' if near else ''}.")
+    """The rows of a rule, by its name, or one row by its own: with its encoding, as reports have it, or without.
+
+    Rows that no audit reports are known, too. Raises `PatcherError` with the nearest names when there is none.
+    """
+    wanted = word.lower()
+    found = rules().get(wanted) or tuple(row for row in CATALOGUE if str(row).lower() == wanted)
+    found = found or tuple(row for row in CATALOGUE if wanted in (row.name.lower(), rule_of(row)))
+    if found:
+        return found
+    near = get_close_matches(wanted, dict.fromkeys(map(rule_of, CATALOGUE)), n=3)
+    raise PatcherError(f"There is no rule {word!r}{f' (did you mean {_one_of(near)}?)' if near else ''}.")
+
+
+def _one_of(names: list[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 def example(row: SensitiveInsn, bits: int) -> Insn:
@@ -59,6 +68,8 @@ def explanation(rows: tuple[SensitiveInsn, ...]) -> Iterator[str]:
     row = rows[0]
     yield f"{rule_of(row)} ({row.name}; family {row.family})"
     yield ""
+    if not audited(row):
+        yield f"  Not audited:   {row.origin.value}"
     yield f"  Deprivileged:  {'runs without a trap: a hole' if row.is_hole else 'traps by itself'}"
     yield f"  Who may run:   {row.runs_at.value}"
     yield f"  Sensitive:     {' and '.join(text for kind, text in _KINDS.items() if kind in row.sensitivity)}"
@@ -99,5 +110,6 @@ def _encodings(rows: tuple[SensitiveInsn, ...]) -> Iterator[str]:
             raw = example(row, bits).raw
             intel, att = (disassemble(raw, 0x1000, bits, syntax) for syntax in (INTEL, ATT))
             if intel.startswith(".byte"):
-                continue  # the disassembler does not know this form
+                yield f"    {bits} bit  {raw.hex(' '):<22} (no assembler has a name for it)"
+                continue
             yield f"    {bits} bit  {raw.hex(' '):<22} {intel:<28} AT&T: {att}"

@@ -8,6 +8,7 @@ a reader or an unpacker on hostile input. They need the process's main thread (t
 import contextlib
 import math
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType
@@ -51,7 +52,14 @@ def _time(name: str, seconds: float | None) -> Iterator[None]:
     def ring(_number: int, _frame: FrameType | None) -> None:
         raise _Ring
 
-    before = signal.signal(signal.SIGALRM, ring)
+    before, report = signal.signal(signal.SIGALRM, ring), sys.unraisablehook
+
+    def tell(lost: "sys.UnraisableHookArgs") -> None:
+        """Where nothing can be raised Python prints a traceback; there the ring comes again."""
+        if not isinstance(lost.exc_value, _Ring):
+            report(lost)
+
+    sys.unraisablehook = tell
     try:
         signal.setitimer(signal.ITIMER_REAL, seconds * GRACE + SPARE, AGAIN)
         try:
@@ -63,6 +71,7 @@ def _time(name: str, seconds: float | None) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        sys.unraisablehook = report
 
 
 @contextlib.contextmanager

@@ -3,8 +3,8 @@
 
 from dataclasses import dataclass
 from enum import Enum
-from hashlib import sha256
 
+from patcher.auditing.fingerprint import fingerprint
 from patcher.binary.model import Origin, Privilege
 from patcher.patch import Tactic
 
@@ -98,9 +98,10 @@ class Finding:
 
     @property
     def fingerprint(self) -> str:
-        """A name that survives relinking: 32 hexadecimal digits of function, offset in it, rule and bytes."""
-        where = f"{self.function or self.section}+{self.function_offset:#x}:{self.rule}:{self.raw.hex()}"
-        return sha256(where.encode()).hexdigest()[:32]
+        """A name that survives relinking: of function, offset in it, rule and bytes, all without addresses."""
+        start = self.address - self.function_offset
+        function = "func" if self.function == f"func_{start:x}" else self.function or self.section
+        return fingerprint(function, self.function_offset, self.rule, self.raw, self.mode)
 
 
 @dataclass(frozen=True, slots=True)

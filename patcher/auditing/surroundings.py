@@ -59,7 +59,7 @@ def _patched_text(place: Place, patched: Patched, closed: Closed | None) -> str:
     offset = place.address - section.address
     now = bytes(section.data[offset : offset + MAX_LENGTH])
     if now.startswith(place.insn.raw):
-        return "(stepped)" if closed is not None and closed.tactic is Tactic.STEP else ""
+        return "(a trap in turns)" if closed is not None and closed.tactic is Tactic.TURNS else ""
     if closed is None or (closed.tactic is Tactic.STUB and now[0] != _JMP):
         return "(in the stub)"
     new = decode(now + bytes(MAX_LENGTH), 0, place.insn.bits)

@@ -11,6 +11,7 @@ from patcher.catalogue.row import (
     EVERY_MODE,
     LEGACY_MODES,
     NO_PREFIX,
+    REAL_MODE,
     Form,
     Key,
     Origin,
@@ -48,7 +49,7 @@ VEX = _row(
     modes=LEGACY_MODES,
     origin=Origin.ENGINE,
 )
-"""A VEX or EVEX encoding on a processor without AVX; the engine ignores the prefix and runs what follows."""
+"""A VEX, EVEX or XOP encoding on a processor without AVX; the engine runs what follows, or pop for XOP."""
 
 UNDECODABLE = _row(name="undecodable", key=_NOWHERE, manual="SDM vol. 2D, appendix A")
 """Bytes that are no instruction at all: ``decode`` returned None."""
@@ -89,10 +90,16 @@ def _undefined(name: str, key: Key, title: str, modes: frozenset[int] = EVERY_MO
     return _row(name=f"{name}, undefined form", key=key, manual=sdm(title), modes=modes)
 
 
+def _padlock(opcode: int) -> SensitiveInsn:
+    """An instruction of VIA's PadLock, which Intel's map leaves blank; no model that is offered has it."""
+    return _row(name="padlock", key=Key(1, opcode, form=Form.REGISTER), manual="SDM vol. 2D, table A-3")
+
+
 _MEMORY, _REGISTER = Form.MEMORY, Form.REGISTER
 
 ROWS = (
-    _undefined("pop r/m", Key(0, 0x8F, (1, 2, 3, 4, 5, 6, 7)), "POP"),
+    _undefined("pop r/m", Key(0, 0x8F, (4,)), "POP"),
+    _undefined("pop r/m", Key(0, 0x8F, (1, 2, 3, 5, 6, 7)), "POP", REAL_MODE),  # else XOP prefixes
     _undefined("mov r/m,sreg", Key(0, 0x8C, (6, 7)), "MOV"),
     _undefined("mov sreg,r/m", Key(0, 0x8E, (1, 6, 7)), "MOV"),
     _undefined("mov r/m8,n", Key(0, 0xC6, (1, 2, 3, 4, 5, 6, 7)), "XABORT"),
@@ -114,4 +121,6 @@ ROWS = (
     _undefined("movq", Key(1, 0xD6, form=_MEMORY, prefixes=_REPEATS), "MOVQ"),
     _undefined("movbe", Key(2, 0xF0, None, _REGISTER, prefixes=(NO_PREFIX, 0x66)), "MOVBE"),
     _undefined("movbe", Key(2, 0xF1, None, _REGISTER, prefixes=(NO_PREFIX, 0x66)), "MOVBE"),
+    _padlock(0xA6),
+    _padlock(0xA7),
 )

@@ -78,6 +78,7 @@ class RobinIrvine(Enum):
 
 EVERY_MODE = frozenset((16, 32, 64))
 LEGACY_MODES = frozenset((16, 32))
+REAL_MODE = frozenset((16,))
 LONG_MODE = frozenset((64,))
 
 NO_PREFIX = 0

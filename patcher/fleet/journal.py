@@ -2,20 +2,21 @@
 """What is done, written down as it is done, so that a run that was ended goes on where it was.
 
 A journal is a text file: a line with what the outcomes depend on, then a line an outcome with the size and time of its
-file. A last line that was cut off is left out; a file that changed since is audited again.
+file. A last line that was cut off is left out; a file that changed since is audited again. One run at a time has it.
 """
 
 import json
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
+import patcher
 from patcher.auditing.many import Outcome, Runner, Task, Work
 from patcher.auditing.options import AuditOptions
 from patcher.errors import PatcherError
-from patcher.patch_map import tables_digest
 from patcher.report.records import from_json, to_json
 
 
@@ -34,30 +35,43 @@ class Journal:
     def __init__(self, path: str, options: AuditOptions) -> None:
         self.path = path
         self.done: dict[str, Line] = {}
-        head = json.dumps({"journal": "patchvisor.audit", "of": _digest(options)}) + "\n"
-        whole = self._read(head)
-        self._file = open(path, "r+" if whole else "w", encoding="utf-8")  # noqa: SIM115 (closed by close)
-        if whole:
-            self._file.seek(whole)
-            self._file.truncate()
-        else:
-            self._file.write(head)
-            self._file.flush()
-
-    def _read(self, head: str) -> int:
-        """Take over what the file says; how many bytes of it are whole lines."""
+        self._file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b")
         try:
-            text = Path(self.path).read_bytes()
-        except FileNotFoundError:
-            return 0
-        if not text.startswith(head.encode()) and not head.encode().startswith(text):
+            self._lock()
+            self._begin(json.dumps({"journal": "patchvisor.audit", "of": _digest(options)}).encode() + b"\n")
+        except BaseException:
+            self._file.close()
+            raise
+
+    def _lock(self) -> None:
+        """Keep others out until this process ends, however it does; the system sees to that."""
+        try:
+            import fcntl
+        except ImportError:  # not on this system
+            return
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise PatcherError(f"{self.path} is in use by another audit.") from None
+
+    def _begin(self, head: bytes) -> None:
+        """Take over what the file says, and go on behind its last whole line."""
+        text = self._file.read()
+        if not text.startswith(head) and not head.startswith(text):
             raise PatcherError(
                 f"{self.path} is no journal of an audit with these options; name another file."
             )
         lines = text.split(b"\n")[:-1]
         for number, line in enumerate(lines[1:], 2):
             self._take(line, f"{self.path}:{number}")
-        return sum(len(line) + 1 for line in lines)
+        self._file.seek(sum(len(line) + 1 for line in lines))
+        self._file.truncate()
+        if not lines:
+            self._write(head)
+
+    def _write(self, line: bytes) -> None:
+        self._file.write(line)
+        self._file.flush()
 
     def _take(self, line: bytes, where: str) -> None:
         try:
@@ -71,8 +85,7 @@ class Journal:
         """Write down an outcome, at once: nothing that is done is lost when the process is ended."""
         line = _line(outcome)
         if line is not None:
-            self._file.write(json.dumps(to_json(line)) + "\n")
-            self._file.flush()
+            self._write(json.dumps(to_json(line)).encode() + b"\n")
 
     def known(self, task: Task) -> Outcome | None:
         """The outcome of a task, when its file is as it was."""
@@ -105,8 +118,17 @@ def resuming(journal: Journal, runner: Runner) -> Runner:
 def _digest(options: AuditOptions) -> str:
     """What outcomes depend on besides the files."""
     tiers = sorted(tier.value for tier in options.tiers)  # a set's own order is another in each process
-    said = f"{replace(options, tiers=frozenset())!r} {tiers} {tables_digest().hex()}"
+    said = f"{replace(options, tiers=frozenset())!r} {tiers} {_version()}"
     return sha256(said.encode()).hexdigest()[:32]
+
+
+@cache
+def _version() -> str:
+    """A digest of all of the patcher: another one may find something else in the same file."""
+    folder, digest = Path(patcher.__file__).parent, sha256()
+    for file in sorted(folder.rglob("*.py")):
+        digest.update(f"{file.relative_to(folder)} {file.stat().st_size}\n".encode() + file.read_bytes())
+    return digest.hexdigest()
 
 
 def _line(outcome: Outcome) -> Line | None:

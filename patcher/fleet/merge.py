@@ -3,9 +3,10 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 
 from patcher.auditing.many import Outcome, report_of
-from patcher.auditing.model import AuditReport, FileReport, Unreadable
+from patcher.auditing.model import AuditReport, BinaryReport, FileReport, Unreadable
 from patcher.errors import PatcherError
 
 
@@ -36,3 +37,16 @@ def _outcomes(report: AuditReport) -> Iterable[Outcome]:
     for one in report.unreadable:
         found[one.path.partition("!")[0]][1].append(one)
     return [Outcome(path, tuple(files), tuple(lost)) for path, (files, lost) in found.items()]
+
+
+def without_surroundings(report: AuditReport) -> AuditReport:
+    """The report without the instructions around findings, which those of shards have for forms that show them."""
+    return replace(report, files=tuple(map(_bare_file, report.files)))
+
+
+def _bare_file(file: FileReport) -> FileReport:
+    return replace(file, binaries=tuple(map(_bare, file.binaries)))
+
+
+def _bare(binary: BinaryReport) -> BinaryReport:
+    return replace(binary, findings=tuple(replace(finding, around=()) for finding in binary.findings))

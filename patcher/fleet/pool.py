@@ -9,6 +9,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -54,7 +55,8 @@ def _size(task: Task) -> tuple[int, str]:
 def _executor(jobs: int) -> Iterator[ProcessPoolExecutor]:
     """Processes that start from a clean one: this one may have threads, which a fork would leave in the middle.
 
-    When the block is left early, by Ctrl-C for one, what they were doing ends at once.
+    When the block is left early, by Ctrl-C for one, what they were doing ends at once. All are waited for: the
+    interpreter would trip over a pool that is half gone when it ends itself.
     """
     others = set(multiprocessing.active_children())
     executor = _started(jobs)
@@ -65,18 +67,27 @@ def _executor(jobs: int) -> Iterator[ProcessPoolExecutor]:
             child.kill()
         raise
     finally:
-        executor.shutdown(wait=False, cancel_futures=True)
+        executor.shutdown(cancel_futures=True)
 
 
 def _started(jobs: int) -> ProcessPoolExecutor:
     context = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
     if os.name == "posix":
         context.set_forkserver_preload(["patcher.auditing.many", "patcher.follow"])
-    return ProcessPoolExecutor(jobs, context, initializer=_leave_ctrl_c_to_the_parent)
+    return ProcessPoolExecutor(jobs, context, initializer=_belong_to_the_parent)
 
 
-def _leave_ctrl_c_to_the_parent() -> None:
+def _belong_to_the_parent() -> None:
+    """Ctrl-C is for the parent to see; and when it is killed, nobody would ever tell this process to end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+
+
+def _end_with_the_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _until_a_death(work: Work, left: list[Task], suspects: list[Task], jobs: int) -> Iterator[Outcome]:

@@ -14,7 +14,7 @@ from typing import Final
 from patcher.catalogue import classify
 from patcher.follow.space import Lane
 from patcher.x86.decode import Flow, Truncated, decode, flow
-from patcher.x86.insn import Insn
+from patcher.x86.insn import VEX_MAP, Insn
 
 _ODDS_32: Final = """
 _0    ALAKAMAAJPAMAIAJ
@@ -88,6 +88,7 @@ _f    JAJJAAVVAAAAACIK
 
 _REST: Final = {32: "SYG", 64: "OWV"}
 """Maps 0F 38 and 0F 3A, and VEX."""
+_XOP: Final = 0x8F
 PREFIXES: Final = dict(zip(b"\x26\x2e\x36\x3e\x64\x65\x66\x67\xf0\xf2\xf3", range(11), strict=True))
 _PREFIX_ODDS: Final = {32: "AAAJDIQAONQ", 64: "ASACMHUASXU"}
 
@@ -118,7 +119,7 @@ def _odds(bits: int) -> tuple[tuple[float, ...], ...]:
 def instruction_score(insn: Insn) -> float:
     """Bits of evidence that an instruction gives for being code."""
     odds = _odds(insn.bits)
-    score = odds[insn.opmap][insn.opcode] if insn.opmap < 2 else odds[2][insn.opmap - 2]
+    score = odds[insn.opmap][insn.opcode] if insn.opmap < 2 else _rest(insn, odds)
     if classify(insn) is not None:
         score = max(score, _SENSITIVE)
     letters = _PREFIX_ODDS[64 if insn.bits == 64 else 32]
@@ -127,6 +128,13 @@ def instruction_score(insn: Insn) -> float:
         if index is not None and not (insn.bits == 16 and byte in (0x66, 0x67, 0x2E, 0x26)):
             score += (ord(letters[index]) - ord("M")) / 2
     return score
+
+
+def _rest(insn: Insn, odds: tuple[tuple[float, ...], ...]) -> float:
+    """XOP is hardly ever written: its prefix counts as the opcode that it once was."""
+    if insn.opmap == VEX_MAP and insn.raw[insn.prefixes] == _XOP:
+        return odds[0][_XOP]
+    return odds[2][insn.opmap - 2]
 
 
 def is_text(lane: Lane, offset: int) -> bool:

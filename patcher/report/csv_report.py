@@ -8,13 +8,15 @@ from typing import Final
 
 from patcher.auditing.model import AuditReport, BinaryReport, Finding
 from patcher.report.form import Form, Options
+from patcher.report.words import printable
 
 COLUMNS: Final = (
     "path", "program", "address", "file_offset", "section", "function", "function_offset", "mode", "bytes",
     "text", "rule", "kind", "tier", "ring", "matters", "why", "tactic", "tactic_reason", "purpose", "rewritten",
     "fingerprint",
 )  # fmt: skip
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA: Final = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""The last four are the wide forms of the first, which some spreadsheets take for them."""
 
 
 def render(report: AuditReport, options: Options) -> Iterator[str]:
@@ -40,7 +42,8 @@ def _row(path: str, binary: BinaryReport, finding: Finding) -> tuple[str, ...]:
 def _line(cells: tuple[str, ...]) -> str:
     """One line. A cell that a spreadsheet would take for a formula gets an apostrophe: names come from the file."""
     text = io.StringIO()
-    csv.writer(text).writerow("'" + cell if cell.startswith(_FORMULA) else cell for cell in cells)
+    shown = map(printable, cells)
+    csv.writer(text).writerow("'" + cell if cell.startswith(_FORMULA) else cell for cell in shown)
     return text.getvalue()
 
 

@@ -6,19 +6,19 @@ summary, the map of each program, and the tables. Without scripts the summary is
 """
 
 import json
-from collections import Counter
 from collections.abc import Iterator
 from html import escape
 from importlib.resources import files
 from itertools import count
 from typing import Final
 
-from patcher.auditing.model import AuditReport, BinaryReport, FileReport, Finding, Tier
+from patcher.auditing.model import AuditReport, BinaryReport, FileReport, Finding
 from patcher.auditing.options import SURE
 from patcher.report.form import Form, Options
+from patcher.report.words import closed_by, counts_of, place_of, printable, summary_of, totals, verdict_of
 
 MARK: Final = "<!-- {} -->"
-"""What stands in the page where the summary ("summary") and the findings ("programs") go."""
+"""What stands in the page where the totals, the rows of the summary and the findings ("programs") go."""
 MOST_UNSURE: Final = 20_000
 """So many possible and overlapping findings stand in a page, so that a browser can sort and search them."""
 
@@ -26,11 +26,13 @@ MOST_UNSURE: Final = 20_000
 def render(report: AuditReport, options: Options) -> Iterator[str]:
     """The page in pieces; a program a line."""
     page = files("patcher.report").joinpath("audit.html").read_text(encoding="utf-8")
-    head, _, rest = page.partition(MARK.format("summary"))
-    middle, _, tail = rest.partition(MARK.format("programs"))
+    head, rest = _cut(page, "totals")
+    yield head + f"<p>{_text(totals(report))}</p>"
+    head, rest = _cut(rest, "summary")
     yield head
     yield from _summary(report)
-    yield middle
+    head, tail = _cut(rest, "programs")
+    yield head
     comma, room = "\n", MOST_UNSURE
     for file in report.files:
         for binary in file.binaries:
@@ -45,6 +47,11 @@ def _shown(findings: tuple[Finding, ...], room: int) -> list[Finding]:
     """All findings that are sure, and the first `room` of the others, in order."""
     number = count(1)
     return [finding for finding in findings if finding.tier in SURE or next(number) <= room]
+
+
+def _cut(page: str, mark: str) -> tuple[str, str]:
+    head, _, tail = page.partition(MARK.format(mark))
+    return head, tail
 
 
 def _embedded(value: object) -> str:
@@ -64,21 +71,18 @@ def _summary(report: AuditReport) -> Iterator[str]:
 
 
 def _summary_row(number: int, file: FileReport, binary: BinaryReport) -> str:
-    tiers = Counter(finding.tier for finding in binary.findings)
-    counts = "".join(
-        f'<td class="n">{tiers[tier]}</td>' for tier in (Tier.CONFIRMED, Tier.LIKELY, Tier.POSSIBLE)
-    )
-    name = _text(file.path + (f"!{binary.name}" if binary.name else ""))
-    status = binary.verdict.status
+    shown = summary_of(file, binary)
+    holes, traps = counts_of(binary)
     cells = (
-        f'<td><a href="#p{number}">{name}</a></td><td>{_text(binary.format)}</td><td class="n">{binary.mode}</td>'
-        f'<td>{binary.privilege.value}</td><td class="verdict">{_text(status.value)}</td>{counts}'
+        f'<td><a href="#p{number}">{_text(shown[0])}</a></td><td>{_text(shown[1])}</td><td class="n">{binary.ring}</td>'
+        f'<td class="n" data-n="{binary.coverage.code}">{shown[3]}</td><td class="n">{shown[4]}</td>'
+        f'<td class="n">{holes}</td><td class="n">{traps}</td><td class="verdict">{_text(shown[7])}</td>'
     )
-    return f'<tr class="{status.name.lower()}">{cells}</tr>\n'
+    return f'<tr class="{binary.verdict.status.name.lower()}" data-holes="{holes}">{cells}</tr>\n'
 
 
 def _text(text: str) -> str:
-    return escape(text.encode("utf-8", "replace").decode())
+    return escape(printable(text))
 
 
 def _left_out(number: int) -> list[str]:
@@ -92,16 +96,17 @@ def _program(file: FileReport, binary: BinaryReport, shown: list[Finding]) -> di
     verdicts = (("verdict", binary.verdict), ("as user code", binary.user_verdict))
     cover = binary.coverage
     return {
-        "name": file.path + (f"!{binary.name}" if binary.name else ""),
+        "name": place_of(file, binary),
+        "verdict": verdict_of(binary.verdict),
         "facts": [
             f"{binary.format}, {binary.mode}-bit, {binary.privilege.value} code, ring {binary.ring}",
             f"{cover.code} bytes of code: {cover.followed} followed, {cover.swept} swept, {cover.padding} padding",
-            *(" ".join((f"{name}: {found.status.value}.", *found.reasons)) for name, found in verdicts),
-            *binary.notes,
+            *(printable(" ".join((f"{name}: {verdict_of(found)}.", *found.reasons))) for name, found in verdicts),
+            *map(printable, binary.notes),
             *_left_out(len(binary.findings) - len(shown)),
         ],
         "layout": [
-            [span.name, f"{span.start:#x}", f"{span.end:#x}", span.executable] for span in binary.layout
+            [printable(span.name), f"{span.start:#x}", f"{span.end:#x}", span.executable] for span in binary.layout
         ],
         "findings": [_row(finding) for finding in shown],
     }
@@ -110,12 +115,11 @@ def _program(file: FileReport, binary: BinaryReport, shown: list[Finding]) -> di
 def _row(finding: Finding) -> list[object]:
     """A finding in the order in which the page's script reads it."""
     function = f"{finding.function or finding.section}+{finding.function_offset:#x}"
-    tactic = finding.tactic.value if finding.tactic else "none"
     around = [[f"{line.address:#x}", line.raw.hex(" "), line.text, line.patched] for line in finding.around]
     return [
-        f"{finding.address:#x}", function, finding.text, finding.rule, finding.kind.value, finding.tier.value,
-        finding.matters, tactic, finding.why, finding.tactic_reason, finding.purpose, finding.rewritten,
-        finding.raw.hex(" "), around,
+        f"{finding.address:#x}", printable(function), finding.text, finding.rule, finding.kind.value,
+        finding.tier.value, finding.matters, closed_by(finding), printable(finding.why), finding.tactic_reason,
+        finding.purpose, printable(finding.rewritten), finding.raw.hex(" "), around,
     ]  # fmt: skip
 
 

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The SARIF form of an audit (OASIS SARIF 2.1.0), as code-scanning services take it.
 
-One result stands for all sites of a rule in a function, because services keep a few thousand results. A
-result's file is the one that a repository holds; where inside an archive the program lies stands in its logical
-location.
+One result stands for all sites of a rule in a function, because services keep a few thousand results; of more than
+that, the most severe are written and a notification tells the number of the others. A result's file is the one
+that a repository holds; where inside an archive the program lies stands in its logical location.
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from typing import Final
@@ -15,49 +16,67 @@ from urllib.parse import quote
 from patcher.auditing.model import AuditReport, BinaryReport, FileReport, Finding, Kind, Tier
 from patcher.report.form import Form, Options
 from patcher.report.sarif_rules import rule_to_sarif
+from patcher.report.words import printable
 
 SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 MOST_SITES: Final = 100
 """The most sites of one result that are listed; its message counts all."""
+MOST_RESULTS: Final = 5000
+"""GitHub ignores what is beyond, and refuses a log with 25,000."""
+_LEVELS: Final = ("error", "warning", "note")
 
 Object = dict[str, object]
 Group = list[Finding]
+Place = tuple[FileReport, BinaryReport, Group]
 
 
 def render(report: AuditReport, options: Options) -> Iterator[str]:
     """One log with one run; a result a line."""
-    rules = sorted({finding.rule for finding in _findings(report)})
+    every = list(_places(report))
+    kept = _most_severe(every)
+    rules = sorted({group[0].rule for _, _, group in kept})
     files = sorted({_outer(file.path) for file in report.files})
     yield f'{{"$schema": "{SCHEMA}", "version": "2.1.0", "runs": [{{\n"tool": '
     yield json.dumps({"driver": _driver(rules)})
-    yield f',\n"automationDetails": {{"id": "patchvisor/audit/"}},\n"invocations": {json.dumps([_invocation(report)])}'
+    invocation = _invocation(report, len(every) - len(kept))
+    yield f',\n"automationDetails": {{"id": "patchvisor/audit/"}},\n"invocations": {json.dumps([invocation])}'
     yield f',\n"artifacts": {json.dumps(_artifacts(report, files))},\n"results": ['
     comma = "\n"
-    for result in _results(report, rules, files):
+    for result in _results(kept, rules, files):
         yield comma + json.dumps(result)
         comma = ",\n"
     yield "\n]}]}\n"
 
 
-def _findings(report: AuditReport) -> Iterator[Finding]:
+def _places(report: AuditReport) -> Iterator[Place]:
     for file in report.files:
         for binary in file.binaries:
-            yield from binary.findings
+            for group in _groups(binary.findings):
+                yield file, binary, group
+
+
+def _most_severe(places: list[Place]) -> list[Place]:
+    """As many as services keep, in the order that they had."""
+    ranked = sorted(range(len(places)), key=lambda n: _LEVELS.index(_level(places[n][2][0])))
+    return [places[n] for n in sorted(ranked[:MOST_RESULTS])]
 
 
 def _driver(rules: list[str]) -> Object:
     return {"name": "patchvisor", "rules": [rule_to_sarif(rule) for rule in rules]}
 
 
-def _invocation(report: AuditReport) -> Object:
-    notes = [
+def _invocation(report: AuditReport, left_out: int) -> Object:
+    notes: list[Object] = [
         {
             "level": "error",
-            "message": {"text": one.reason},
+            "message": {"text": printable(one.reason)},
             "locations": [{"physicalLocation": {"artifactLocation": {"uri": _uri(_outer(one.path))}}}],
         }
         for one in report.unreadable
     ]
+    if left_out:
+        text = f"{left_out} results of lower levels were left out: services keep {MOST_RESULTS}. JSON and CSV have all."
+        notes.append({"level": "warning", "message": {"text": text}})
     return {"executionSuccessful": True, "toolExecutionNotifications": notes}
 
 
@@ -86,27 +105,33 @@ def _uri(path: str) -> str:
     )
 
 
-def _results(report: AuditReport, rules: list[str], files: list[str]) -> Iterator[Object]:
+def _results(kept: list[Place], rules: list[str], files: list[str]) -> Iterator[Object]:
     places = (
         {rule: index for index, rule in enumerate(rules)},
         {path: index for index, path in enumerate(files)},
     )
-    for file in report.files:
-        for binary in file.binaries:
-            for group in _groups(binary.findings):
-                yield _result(file, binary, group, *places)
+    seen = Counter[str]()
+    for file, binary, group in kept:
+        yield _result(file, binary, group, *places, seen)
 
 
 def _groups(findings: Iterable[Finding]) -> Iterator[Group]:
-    """The findings of one rule, tier and relevance in one function; functions in order of address."""
+    """The findings of one rule in one function, the most severe first; functions in order of address."""
     groups: dict[tuple[object, ...], Group] = {}
     for one in findings:
-        groups.setdefault((one.section, one.function, one.rule, one.tier, one.matters), []).append(one)
-    yield from groups.values()
+        start = one.address - one.function_offset
+        groups.setdefault((one.section, one.function, start, one.rule), []).append(one)
+    for group in groups.values():
+        yield sorted(group, key=lambda one: (_LEVELS.index(_level(one)), one.address))
 
 
 def _result(
-    file: FileReport, binary: BinaryReport, group: Group, rules: dict[str, int], files: dict[str, int]
+    file: FileReport,
+    binary: BinaryReport,
+    group: Group,
+    rules: dict[str, int],
+    files: dict[str, int],
+    seen: Counter[str],
 ) -> Object:
     first = group[0]
     inside = "!".join(part for part in (file.path.partition("!")[2], binary.name) if part)
@@ -121,7 +146,7 @@ def _result(
             {"id": n, "message": {"text": one.text}, **_location(one, where, inside)}
             for n, one in enumerate(group[1:MOST_SITES], 1)
         ],
-        "partialFingerprints": {"patchvisorSites/v1": _fingerprint(inside, group)},
+        "partialFingerprints": _fingerprints(where[0], inside, group, seen),
         "properties": {
             "tier": first.tier.value,
             "kind": first.kind.value,
@@ -140,13 +165,18 @@ def _level(finding: Finding) -> str:
 def _message(group: Group, inside: str) -> str:
     first = group[0]
     count = "" if len(group) == 1 else f" and {len(group) - 1} more in this function"
-    place = f"{first.function}+{first.function_offset:#x}" if first.function else first.section
+    place = _plain(f"{first.function}+{first.function_offset:#x}" if first.function else first.section)
     purpose = f" It looks like: {first.purpose}." if first.purpose else ""
-    member = f" in {inside}" if inside else ""
+    member = f" in {_plain(inside)}" if inside else ""
     return (
         f"`{first.text}` at {first.address:#x} ({place}){member}{count}, {first.tier.value}: {first.why}{purpose} "
         f"{_closing(first)}"
     )
+
+
+def _plain(name: str) -> str:
+    """A name as it may stand in a message, where brackets would make a link (SARIF 2.1.0, section 3.11.6)."""
+    return printable(name).replace("\\", "\\\\").replace("[", "\\[").replace("]", "\\]")
 
 
 def _closing(finding: Finding) -> str:
@@ -184,9 +214,12 @@ def _region(finding: Finding) -> Object:
     return {"startLine": 1, "byteOffset": finding.file_offset, "byteLength": len(finding.raw)}
 
 
-def _fingerprint(inside: str, group: Group) -> str:
+def _fingerprints(path: str, inside: str, group: Group, seen: Counter[str]) -> Object:
+    """Of the sites; also under the name that GitHub looks at, with a number behind what is in a file twice."""
     text = "\n".join([inside, *sorted(one.fingerprint for one in group)])
-    return sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    digest = sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    seen[path + digest] += 1
+    return {"patchvisorSites/v1": digest, "primaryLocationLineHash": f"{digest[:16]}:{seen[path + digest]}"}
 
 
 FORM = Form("sarif", render)

@@ -6,20 +6,9 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Final
 
-from patcher.auditing.model import (
-    AuditReport,
-    BinaryReport,
-    CodeLine,
-    FileReport,
-    Finding,
-    Kind,
-    Status,
-    Tier,
-    Unreadable,
-    Verdict,
-)
-from patcher.auditing.options import SURE
+from patcher.auditing.model import AuditReport, BinaryReport, CodeLine, FileReport, Finding, Tier
 from patcher.report.form import Form, Options
+from patcher.report.words import closed_by, place_of, printable, summary_of, totals, unread, verdict_of
 
 _HEADINGS: Final = ("FILE", "FORMAT", "RING", "CODE", "SEEN", "HOLES", "TRAPPING", "VERDICT")
 _BOLD, _RED, _DIM, _PLAIN = "\x1b[1m", "\x1b[31m", "\x1b[2m", "\x1b[0m"
@@ -28,59 +17,14 @@ _BOLD, _RED, _DIM, _PLAIN = "\x1b[1m", "\x1b[31m", "\x1b[2m", "\x1b[0m"
 def render(report: AuditReport, options: Options) -> Iterator[str]:
     """Lines; each has its newline."""
     programs = [(file, binary) for file in report.files for binary in file.binaries]
-    yield from _table([_HEADINGS, *(_row(file, binary) for file, binary in programs)])
-    yield from _totals(report, len(programs))
+    yield from _table([_HEADINGS, *(summary_of(file, binary) for file, binary in programs)])
+    yield "\n" * bool(programs) + totals(report) + "\n"
     for file, binary in programs:
         if binary.findings or binary.verdict.reasons or binary.notes:
             yield from _program(file, binary, options)
     if report.unreadable:
         yield "\nNot read:\n"
-        yield from (f"  {_unread(one)}\n" for one in report.unreadable)
-
-
-def _unread(one: Unreadable) -> str:
-    """The sentence, and in front of it the path when it does not begin with it."""
-    return printable(one.reason if one.reason.startswith(one.path) else f"{one.path}: {one.reason}")
-
-
-def printable(text: str) -> str:
-    """Text from a file, without what would move a terminal's cursor."""
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
-
-
-def _row(file: FileReport, binary: BinaryReport) -> tuple[str, ...]:
-    sure = [finding for finding in binary.findings if finding.tier in SURE]
-    holes = sum(finding.needs_patch for finding in sure)
-    traps = sum(finding.matters and finding.kind is Kind.PRIVILEGED for finding in sure)
-    return (
-        place_of(file, binary), f"{printable(binary.format)}, {binary.mode} bit", str(binary.ring),
-        _size(binary.coverage.code), _seen(binary), str(holes), str(traps), _verdict(binary.verdict),
-    )  # fmt: skip
-
-
-def place_of(file: FileReport, binary: BinaryReport) -> str:
-    """A program's place: the file, and its name in there."""
-    return printable(f"{file.path} ({binary.name})" if binary.name else file.path)
-
-
-def _seen(binary: BinaryReport) -> str:
-    """How much of the code was followed from entries, padding left out."""
-    code = binary.coverage.code - binary.coverage.padding
-    return f"{100 * binary.coverage.followed // code}%" if code > 0 else "-"
-
-
-def _size(count: int) -> str:
-    for unit, shift in (("MiB", 20), ("KiB", 10)):
-        if count >= 1 << shift:
-            return f"{count / (1 << shift):.1f} {unit}"
-    return f"{count} B"
-
-
-def _verdict(verdict: Verdict) -> str:
-    text = verdict.status.value
-    if verdict.status is Status.AFTER_PATCHING:
-        text += f" ({verdict.sites} site{'s' * (verdict.sites != 1)})"
-    return text
+        yield from (f"  {unread(one)}\n" for one in report.unreadable)
 
 
 def _table(rows: list[tuple[str, ...]]) -> Iterator[str]:
@@ -93,23 +37,10 @@ def _table(rows: list[tuple[str, ...]]) -> Iterator[str]:
         yield "  ".join(cells).rstrip() + "\n"
 
 
-def _totals(report: AuditReport, programs: int) -> Iterator[str]:
-    said = [f"{_many(len(report.files), 'file')}, {_many(programs, 'program')}"]
-    if report.skipped:
-        said.append(f"{report.skipped} without x86 code")
-    if report.unreadable:
-        said.append(f"{len(report.unreadable)} not read")
-    yield "\n" * bool(programs) + "; ".join(said) + ".\n"
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count} {what}{'s' * (count != 1)}"
-
-
 def _program(file: FileReport, binary: BinaryReport, options: Options) -> Iterator[str]:
-    yield f"\n{_paint(place_of(file, binary), _BOLD, options)}: {_verdict(binary.verdict)}\n"
+    yield f"\n{_paint(place_of(file, binary), _BOLD, options)}: {verdict_of(binary.verdict)}\n"
     if binary.ring != 3 and binary.user_verdict != binary.verdict:
-        yield f"  as user code: {_verdict(binary.user_verdict)}\n"
+        yield f"  as user code: {verdict_of(binary.user_verdict)}\n"
     yield from (f"  - {printable(reason)}\n" for reason in binary.verdict.reasons)
     yield from (f"  note: {printable(note)}\n" for note in binary.notes)
     shown = [finding for finding in binary.findings if finding.matters or options.verbose]
@@ -141,12 +72,7 @@ def _finding(finding: Finding, options: Options) -> Iterator[str]:
 
 def _words(finding: Finding) -> Iterator[str]:
     yield finding.rule
-    if not finding.matters:
-        yield "harmless here"
-    elif finding.kind is Kind.PRIVILEGED:
-        yield "traps"
-    else:
-        yield finding.tactic.value if finding.tactic is not None else "cannot be closed"
+    yield closed_by(finding)
     if finding.tier is not Tier.CONFIRMED:
         yield finding.tier.value
     if finding.purpose:

@@ -36,9 +36,8 @@ _TEST: Final = frozenset(modrm for modrm in EVERY_MODRM if modrm >> 3 & 7 < 2)
 
 VEX_BYTES: Final = (0xC4, 0xC5, 0x62)
 POP: Final = 0x8F
-XOP_MAPS: Final = range(8, 11)
-XOP_MODRMS: Final = frozenset(byte for byte in EVERY_MODRM if byte & 0x1F in XOP_MAPS)
-"""Behind 8F: not ModRM, but the second byte of an XOP prefix."""
+_POP_MODRMS: Final = frozenset(byte for byte in EVERY_MODRM if byte & 0x18 == 0)
+"""Any other byte behind 8F is not ModRM, but the second byte of an XOP prefix."""
 EXTRQ: Final = (1, 0x78)
 """With some prefixes it has immediates (``decode``)."""
 
@@ -110,7 +109,7 @@ def _claims(slot: Slot, bits: int, rm: int) -> Claims:
 
 def _possible(bits: int, opcode: int) -> ModRMs:
     if opcode == POP and bits != 16:
-        return EVERY_MODRM - XOP_MODRMS
+        return _POP_MODRMS
     return MEMORY if bits != 64 and opcode in VEX_BYTES else EVERY_MODRM
 
 

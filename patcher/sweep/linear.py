@@ -2,9 +2,8 @@
 """Sweeping code for audited instructions: one after the other, or at every offset.
 
 The expressions of ``expression`` do the work; what they do not recognize is decoded. Both sweeps give what
-``decode`` and ``classify`` would give at each step, with two exceptions. Two or more bytes CC in a row, where an
-instruction could begin, are fill between functions and not int3, and are passed over. So are the instructions
-of ``of_other_makers``, which ``decode`` takes for others as the engine does.
+``decode`` and ``classify`` would give at each step, with one exception: two or more bytes CC in a row, where an
+instruction could begin, are fill between functions and not int3, and are passed over.
 """
 
 from collections.abc import Iterator

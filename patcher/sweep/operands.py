@@ -10,7 +10,6 @@ from patcher.sweep.forms import (
     EVERY_MODRM,
     POP,
     VEX_BYTES,
-    XOP_MAPS,
     Form,
     ModRMs,
     Size,
@@ -171,17 +170,19 @@ def _vex_front(bits: int, opmap: int) -> bytes:
 
 
 def of_other_makers(bits: int) -> list[bytes]:
-    """Instructions of AMD (XOP, APM vol. 6) and VIA (PadLock, 0F A6 and A7), which ``decode`` does not know.
+    """Instructions of AMD (XOP, APM vol. 6) and VIA (PadLock, 0F A6 and A7), as ``decode`` has them.
 
     Libraries hold them behind a look at cpuid. Taken for something shorter they would put the sweep out of step.
-    No 16-bit code has them.
     """
-    if bits == 16:
-        return []
-    seconds = ([byte for byte in EVERY_MODRM if byte & 0x1F == opmap] for opmap in XOP_MAPS)
-    behind = ((b".", b"", b"....")[opmap - XOP_MAPS[0]] for opmap in XOP_MAPS)
-    xop = (
-        one_of(second) + b".." + operand(bits) + more for second, more in zip(seconds, behind, strict=True)
-    )
     padlock = _ESCAPES[1] + one_of((0xA6, 0xA7)) + one_of(range(0xC0, 0x100))
-    return [re.escape(bytes((POP,))) + either(xop), padlock, b"\xf3" + padlock]
+    return [padlock, b"\xf3" + padlock] + ([_xop(bits)] if bits != 16 else [])
+
+
+def _xop(bits: int) -> bytes:
+    """Map, another byte, opcode, operand, and an immediate by the map."""
+    behind = {8: b".", 9: b"", 10: b"...."}
+    maps = (
+        one_of(byte for byte in EVERY_MODRM if byte & 0x1F == opmap) + b".." + operand(bits) + more
+        for opmap, more in behind.items()
+    )
+    return re.escape(bytes((POP,))) + either(maps)

@@ -111,6 +111,10 @@ _MAPS: Final = tuple(tuple(_READERS.get(cell.operands) for cell in cells) for ce
 """By map and opcode: the function that reads what follows, None where the opcode is undefined."""
 
 _VEX_BYTES: Final = frozenset((0xC4, 0xC5, 0x62))
+_XOP: Final = 0x8F
+_XOP_IMMEDIATES: Final = {8: 1, 9: 0, 10: 4}
+"""Bytes behind the operand of an XOP instruction, by its map (AMD APM vol. 6)."""
+_PADLOCK: Final = (0xA6, 0xA7)
 
 
 def _read_vex(c: Reader, byte: int) -> bool:
@@ -129,6 +133,28 @@ def _read_vex(c: Reader, byte: int) -> bool:
     return True
 
 
+def _is_xop(c: Reader) -> bool:
+    """Is the 8F just read an XOP prefix, not pop? A map of 8 or more tells; real mode knows no XOP (APM vol. 6)."""
+    return c.insn.bits != 16 and c.code[c.pos] & 0x18 != 0
+
+
+def _read_xop(c: Reader) -> bool:
+    """Read an XOP encoding; False when its map is undefined."""
+    immediate = _XOP_IMMEDIATES.get(c.byte() & 0x1F)
+    c.byte()
+    c.insn.opmap, c.insn.opcode = VEX_MAP, c.byte()
+    if immediate is None:
+        return False
+    c.modrm()
+    c.insn.imm = c.number(immediate)
+    return True
+
+
+def _read_padlock(c: Reader) -> bool:
+    """Read what follows 0F A6 or 0F A7: a byte that names one of VIA's instructions (PadLock programming guide)."""
+    return c.modrm() >= 0xC0
+
+
 def _read_opcode(c: Reader, byte: int) -> bool:
     """Read the escape bytes, the opcode and all that follows; False when it is undefined.
 
@@ -137,6 +163,8 @@ def _read_opcode(c: Reader, byte: int) -> bool:
     insn = c.insn
     if byte in _VEX_BYTES and (insn.bits == 64 or c.code[c.pos] >= 0xC0):
         return _read_vex(c, byte)
+    if byte == _XOP and _is_xop(c):
+        return _read_xop(c)
     if byte == 0x0F:
         return _read_escaped(c)
     insn.opcode = byte
@@ -156,7 +184,7 @@ def _read_escaped(c: Reader) -> bool:
     insn.opcode = byte
     read = _MAPS[insn.opmap][byte]
     if read is None:
-        return False
+        return insn.opmap == 1 and byte in _PADLOCK and _read_padlock(c)
     read(c)
     if byte == 0x78 and insn.opmap == 1 and (insn.rep == 0xF2 or (c.operand_prefix and not insn.rep)):
         insn.imm, insn.imm2 = c.byte(), c.byte()  # extrq, insertq (AMD APM vol. 4); else vmread

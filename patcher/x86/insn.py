@@ -16,8 +16,8 @@ VEX_MAP = 4
 class Insn:
     """One instruction, as encoded.
 
-    ``opmap`` is 0 for the one-byte map, 1 for 0F, 2 for 0F 38, 3 for 0F 3A, 4 for VEX and EVEX encodings;
-    ``opcode`` is the byte within it. Register numbers are the machine's (0 is eax). ``disp`` is
+    ``opmap`` is 0 for the one-byte map, 1 for 0F, 2 for 0F 38, 3 for 0F 3A, 4 for VEX, EVEX
+    and XOP encodings; ``opcode`` is the byte within it. Register numbers are the machine's (0 is eax). ``disp`` is
     sign-extended, except the offset of A0..A3, which is an address. ``imm`` is as encoded (unsigned), except
     the displacement of a relative branch, which is signed; a far pointer has its offset in ``imm`` and
     its selector in ``imm2``, and ``enter`` has its level in ``imm2``. ``prefixes`` counts prefix bytes.

@@ -128,7 +128,7 @@ def _divided(
         added = _kind(flow, slot, bits, prefix) << 4
         if reg < 2:
             added += _group_immediate(cell.operands, operand_size)
-        slow = any(found.key.rms for found in slot) or _is_vex(opmap, opcode, index, bits)
+        slow = any(found.key.rms for found in slot) or _is_prefix(opmap, opcode, index, bits)
         for mod in _mods(cell, index):
             part = slice(mod << 6 | reg << 3, (mod << 6 | reg << 3) + 8)
             row[part] = bytes(8) if slow else bytes(size and size + added for size in row[part])
@@ -142,7 +142,10 @@ def _mods(cell: Cell, index: int) -> tuple[int, ...]:
     return (3,) if index & REGISTER_FORM else (0, 1, 2)
 
 
-def _is_vex(opmap: int, opcode: int, index: int, bits: int) -> bool:
+def _is_prefix(opmap: int, opcode: int, index: int, bits: int) -> bool:
+    """Does ModRM make the opcode the first byte of a VEX, EVEX or XOP prefix?"""
+    if opmap == 0 and opcode == 0x8F:
+        return bits != 16 and index & 3 != 0
     return opmap == 0 and opcode in (0xC4, 0xC5, 0x62) and (bits == 64 or index >= REGISTER_FORM)
 
 

@@ -39,7 +39,7 @@ def test_equal_offsets_are_paired_first() -> None:
 
 
 def test_closed_otherwise_is_a_difference() -> None:
-    other = replace(SITE, tactic="step")
+    other = replace(SITE, tactic="turns")
     found = compare([SITE], [other])
     assert [(pair.before, pair.after) for pair in found.closed_otherwise] == [(SITE, other)]
     assert found.differs

@@ -160,3 +160,20 @@ def test_a_page_that_is_mapped_again_is_still_closed(first: str, second: str, lo
         report = machine.run(timeout=60)
     assert report.exit_status == exit_status(low_byte), report.message
     assert witness is None or witness.complaints == []
+
+
+@pytest.mark.parametrize("policy", ["fast", "trap"])
+@pytest.mark.parametrize("edge", [0, 1, 2, 4], ids=lambda edge: f"{edge} bytes before a page")
+@pytest.mark.parametrize(
+    "text", ["8f e8 78 c2 ed 10", "8f e9 70 12 c1 90", "8f ea 78 10 c1 11", "8f eb 78 c2 ed 10", "8f e0 90", "0f a6 c0"]
+)
+def test_what_other_makers_added_is_undefined(text: str, edge: int, policy: str) -> None:
+    """The engine runs every 8F as pop, whatever it means to processors that know XOP; none is offered."""
+    at = 0x103000 - edge
+    start = code("bc", word(0x108000))
+    kernel = image({ENTRY: start + jump(ENTRY + len(start), at), at: code(text) + bytes(8) + EXIT_EAX})
+    with Machine(kernel=kernel, memory=2, no_reboot=True, policy=policy) as machine:
+        witness = Witness(machine)
+        report = machine.run(timeout=60)
+    assert f"at guest address {at:#010x}: #UD" in report.message
+    assert witness.complaints == []

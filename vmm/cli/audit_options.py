@@ -114,16 +114,23 @@ _OPTIONS = (
 )  # fmt: skip
 
 
-def audit_options(choices: AuditChoices) -> "AuditOptions":
-    """The library's options. Raises UsageError for what contradicts itself."""
-    from patcher.auditing.options import AuditOptions, Raw
+def shows_around(name: str, verbose: bool) -> bool:
+    """Does a form show the instructions around each finding?"""
     from patcher.report.form import form
+
+    shown = form(name)
+    return shown is not None and (shown.wants_around or verbose)
+
+
+def audit_options(choices: AuditChoices, is_part: bool = False) -> "AuditOptions":
+    """The library's options. A part of an audit gathers what any form of the whole may show. Raises UsageError
+    for what contradicts itself.
+    """
+    from patcher.auditing.options import AuditOptions, Raw
 
     if choices.mode is None and (choices.base or choices.entry is not None):
         raise click.UsageError("--base and --entry are for raw bytes: give --mode as well")
     raw = None if choices.mode is None else Raw(int(choices.mode), choices.base, choices.entry)
-    shown = form(choices.form)
-    wants_around = choices.verbose or (shown is not None and shown.wants_around)
     return AuditOptions(
         raw=raw,
         cpl=None if choices.cpl == "auto" else int(choices.cpl),
@@ -131,7 +138,7 @@ def audit_options(choices: AuditChoices) -> "AuditOptions":
         tiers=_tiers(choices.tier),
         max_seconds=choices.max_seconds,
         max_memory=choices.max_memory << 20,
-        around=AROUND if wants_around else 0,
+        around=AROUND if is_part or shows_around(choices.form, choices.verbose) else 0,
         hard_limits=True,
     )
 
@@ -165,8 +172,10 @@ def baseline(choices: AuditChoices) -> "AuditReport | None":
         return read_report(Path(choices.baseline).read_text(encoding="utf-8"), choices.baseline)
     except OSError as error:
         raise click.UsageError(f"--baseline {choices.baseline}: {error.strerror}") from None
-    except (PatcherError, UnicodeDecodeError) as error:
+    except PatcherError as error:
         raise click.UsageError(f"--baseline: {error}") from None
+    except UnicodeDecodeError:
+        raise click.UsageError(f"--baseline: {choices.baseline} is no JSON report of an audit.") from None
 
 
 def ignores(choices: AuditChoices) -> "tuple[Ignore, ...]":

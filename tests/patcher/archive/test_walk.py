@@ -88,6 +88,22 @@ def test_limits_on_all_of_a_file(limits: Limits, sentence: str) -> None:
     assert last == Unreadable("a", sentence)
 
 
+def test_a_small_file_unpacks_to_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Archives of archives would multiply: 32 times on each of eight levels."""
+    monkeypatch.setattr("patcher.archive.walk.ALL_FLOOR", 5000)
+    monkeypatch.setattr("patcher.archive.walk.ALL_RATIO", 1)
+    inner = gzip.compress(bytes(4000))
+    data = tar(*((str(number), inner) for number in range(5)))
+    *found, last = walk_bytes(data, "a")
+    assert len(found) < 5
+    said = f"a was left unfinished: it unpacks to more than {len(data)} bytes, which is the limit."
+    assert last == Unreadable("a", said)
+
+
+def test_a_large_file_unpacks_to_as_much_as_any() -> None:
+    assert Limits().of_all(1 << 30) == Limits().total
+
+
 def test_a_file_larger_than_the_limit_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "big").write_bytes(b"x" * 11)
     assert shown(tmp_path, Limits(member=10)) == [

@@ -10,20 +10,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import guests
-from patcher.auditing import closing
+from patcher.auditing import closing, turns
 from patcher.auditing.applying import apply, open_sites, resumed
 from patcher.auditing.code_map import CodeMap
 from patcher.auditing.findings import Findings
 from patcher.auditing.model import Tier
 from patcher.auditing.options import AuditOptions
 from patcher.auditing.targets import Targets
+from patcher.auditing.turns import takes_turns
 from patcher.binary import read
 from patcher.binary.model import Function, Rewritten, Symbol
+from patcher.check import Checked, Verdict
 from patcher.follow.model import Site
 from patcher.patch import Tactic
 from patcher.x86.address import Gva
+from patcher.x86.decode import decode
 
-STUB, TRAP, STEP = Tactic.STUB, Tactic.TRAP, Tactic.STEP
+STUB, TRAP, TURNS = Tactic.STUB, Tactic.TRAP, Tactic.TURNS
 FILLER = "movl %eax,%ebx\nmovl %eax,%ebx"
 
 
@@ -118,7 +121,7 @@ def test_what_the_program_copies_over_its_code_cannot_be_closed_where_it_lies() 
     )
 
 
-def test_overlapping_code_is_stepped() -> None:
+def test_overlapping_code_takes_turns() -> None:
     """pushf inside a mov; both are known to run."""
     binary = program(bytes.fromhex("b8 9c c3 90 90 c3"))
     flow = mapped(binary).flow
@@ -127,13 +130,41 @@ def test_overlapping_code_is_stepped() -> None:
     code = CodeMap(binary, replace(flow, sites=(site,)))
     (hole,) = Findings(code, AuditOptions()).all()
     assert (hole.tactic, hole.tactic_reason) == (
-        STEP,
+        TURNS,
         "Its first byte belongs to the 32-bit instruction at 0x10000 as well.",
     )
     patched = apply(code, [hole])
     assert patched.binary.sections == binary.sections
     assert not open_sites(code, patched, CodeMap(resumed(patched), code.flow), AuditOptions())
     assert open_sites(code, replace(patched, closed=()), code, AuditOptions())
+
+
+def test_a_trap_that_does_not_give_way_closes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    binary = program(bytes.fromhex("b8 9c 58 eb 02 eb fa c3"))
+    code = mapped(binary)
+    assert [finding.tactic for finding in Findings(code, AuditOptions()).all()] == [TURNS]
+    assert takes_turns(code, BASE + 1, 32)
+    assert not left_open(binary)
+    monkeypatch.setattr(turns, "check", lambda *_: Checked(Verdict.SAFE, 0, 0))
+    assert left_open(binary) == ["open: pushfd at 0x10001"]
+
+
+@pytest.mark.parametrize(
+    ("text", "bits", "site"),
+    [
+        ("b8 9c c3 90 90 c3", 32, 1), ("b8 0f 01 e0 90 c3", 32, 1), ("0f 01 e0 9c", 32, 2),
+        ("9a 9c 9d 0f a2 9c 9d", 16, 2),
+        ("b8 0f a2 0f a2 c3", 64, 1), ("f0 0f a2 c3", 32, 1), ("2e 0f 01 e0 c3", 32, 1),
+    ],
+)  # fmt: skip
+def test_what_else_has_the_byte_may_be_sensitive_too(text: str, bits: int, site: int) -> None:
+    binary = program(bytes.fromhex(text), bits)
+    flow = mapped(binary).flow
+    lengths = flow.lengths[0, bits]
+    insn = decode(bytes.fromhex(text) + bytes(15), site, bits)
+    assert insn is not None
+    lengths[site : site + insn.length] = bytes([insn.length, *bytes(insn.length - 1)])
+    assert takes_turns(CodeMap(binary, flow), BASE + site, bits)
 
 
 PIECES = (

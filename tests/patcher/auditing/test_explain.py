@@ -4,8 +4,8 @@
 import pytest
 
 from patcher.auditing.explain import example, explanation, find_rule, summary
-from patcher.auditing.rows import rules
-from patcher.catalogue import SensitiveInsn, classify
+from patcher.auditing.rows import audited, rules
+from patcher.catalogue import CATALOGUE, SensitiveInsn, classify
 from patcher.errors import PatcherError
 
 
@@ -24,6 +24,14 @@ def test_every_rule_is_explained(rule: str) -> None:
     assert ".byte" not in text
 
 
+@pytest.mark.parametrize("row", CATALOGUE, ids=str)
+def test_every_row_is_explained_with_an_example(row: SensitiveInsn) -> None:
+    lines = list(explanation(find_rule(str(row))))
+    assert row.manual in "\n".join(lines)
+    assert [line for line in lines if f" bit  {example(row, min(row.modes)).raw.hex(' ')} " in line]
+    assert any(line.startswith("  Not audited: ") for line in lines) != audited(row)
+
+
 def test_pushf_is_explained() -> None:
     lines = list(explanation(find_rule("pushf")))
     assert lines[0] == "pushf (pushf; family flags)"
@@ -33,12 +41,14 @@ def test_pushf_is_explained() -> None:
 
 def test_a_rule_is_found_by_a_rows_name() -> None:
     assert find_rule("mov r/m,sreg") == find_rule("mov-r-m-sreg")
+    assert [str(row) for row in find_rule("PUSHF (9c)")] == ["pushf (9C)"]
+    assert find_rule("SIDT") == find_rule("sidt")
 
 
 def test_a_wrong_name_gets_the_nearest() -> None:
     with pytest.raises(PatcherError) as error:
         find_rule("pushff")
-    assert str(error.value) == "There is no rule 'pushff' (did you mean pushf?)."
+    assert str(error.value) == "There is no rule 'pushff' (did you mean pushf, push-fs or push-ss?)."
 
 
 def test_the_summary_has_a_line_a_rule() -> None:

@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tarfile
@@ -153,6 +154,29 @@ def test_the_end_of_time_is_no_damage_that_a_reader_may_pass_over() -> None:
 
     with pytest.raises(PatcherError, match=r"^x takes more than 0\.01 seconds\.$"), within("x", 0.01, None):
         stuck()
+
+
+def test_the_end_of_time_is_silent_where_it_cannot_be_raised(capsys: pytest.CaptureFixture[str]) -> None:
+    """Python prints what a finalizer raises; the next ring ends the work."""
+    rung: list[bool] = []
+
+    class Waits:
+        def __del__(self) -> None:
+            try:
+                signal.pause()
+            finally:
+                rung.append(True)
+
+    before = sys.unraisablehook
+    def work() -> None:
+        Waits()
+        assert rung
+        signal.pause()
+
+    with pytest.raises(PatcherError, match=r"^x takes more than 1e-06 seconds\.$"), within("x", 1e-6, None):
+        work()
+    assert capsys.readouterr().err == ""
+    assert sys.unraisablehook is before
 
 
 @pytest.mark.parametrize("name", ["esc\x1b[31m", "line\nfeed", os.fsdecode(b"no\xffutf8")])

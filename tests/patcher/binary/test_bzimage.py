@@ -97,6 +97,7 @@ def test_a_kernel_without_elf_header_is_one_section() -> None:
         (gzip.compress(kernel())[:60], "The gzip stream of vmlinuz!payload is damaged: it ends too early."),
         (BOMB, f"vmlinuz!payload unpacks to more than {32 * len(BOMB)} bytes, which is the limit."),
     ],
+    ids=["unknown", "damaged", "bomb"],  # packed bytes hold the time, and processes must agree on names
 )
 def test_a_kernel_that_does_not_unpack_costs_itself_only(packed: bytes, sentence: str) -> None:
     binaries = read(bzimage(packed))

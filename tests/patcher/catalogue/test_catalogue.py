@@ -9,6 +9,7 @@ import pytest
 from encodings_to_try import ESCAPES
 
 import patcher.catalogue
+from patcher.auditing.rows import audited
 from patcher.catalogue import (
     CATALOGUE,
     Form,
@@ -191,6 +192,16 @@ def test_a_vex_encoding_is_undefined_below_64_bits() -> None:
     assert classify(decoded(bytes.fromhex("c5 f8 a2"), 32)) is VEX
     assert classify(decoded(bytes.fromhex("c4 e2 78 f3 c8"), 16)) is VEX
     assert classify(decoded(bytes.fromhex("c5 f8 28 c1"), 64)) is None
+
+
+def test_xop_and_padlock_are_undefined_where_the_machine_runs_them_and_not_audited() -> None:
+    """No processor model has them, and the engine runs the first as pop."""
+    xop, padlock = bytes.fromhex("8f e8 78 c2 ed 10"), bytes.fromhex("f3 0f a7 c0")
+    assert classify(decoded(xop, 32)) is VEX
+    assert classify(decoded(xop, 64)) is None
+    row = classify(decoded(padlock, 32))
+    assert row is not None
+    assert (row.name, row.effect, audited(row)) == ("padlock", "ud", False)
 
 
 def test_rows_without_encoding_deliver_ud() -> None:

@@ -113,3 +113,36 @@ def test_a_damaged_line_is_named(tasks: list[Task], tmp_path: Path) -> None:
     journal.write_text(lines[0] + "{\n" + lines[2])
     with pytest.raises(PatcherError, match=r"journal:2 is damaged; delete the journal and begin again\.$"):
         Journal(str(journal), OPTIONS)
+
+
+def test_one_run_at_a_time_has_it(tmp_path: Path) -> None:
+    path = str(tmp_path / "journal")
+    first = Journal(path, OPTIONS)
+    with pytest.raises(PatcherError, match=r"journal is in use by another audit\.$"):
+        Journal(path, OPTIONS)
+    first.close()
+    Journal(path, OPTIONS).close()
+
+
+def test_a_run_that_was_killed_has_it_no_more(tasks: list[Task], tmp_path: Path) -> None:
+    program = (
+        "import sys; from patcher.fleet.journal import *\n"
+        "journal = Journal('journal', AuditOptions()); journal.add(Outcome(sys.argv[1])); print(flush=True); input()"
+    )
+    env = {**os.environ, "PYTHONPATH": str(Path(patcher.__file__).parents[1])}
+    pipe = subprocess.PIPE
+    command = [sys.executable, "-c", program, tasks[0].path]
+    with subprocess.Popen(command, cwd=tmp_path, env=env, stdin=pipe, stdout=pipe) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        with pytest.raises(PatcherError, match=r"in use by another audit\.$"):
+            Journal(str(tmp_path / "journal"), OPTIONS)
+        process.kill()
+    assert run(tmp_path / "journal", tasks)[0] == ["b", "c", "d", "e"]
+
+
+def test_another_version_is_another_run(tasks: list[Task], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(tmp_path / "journal", tasks)
+    monkeypatch.setattr("patcher.fleet.journal._version", lambda: "another")
+    with pytest.raises(PatcherError, match="is no journal of an audit with these options"):
+        Journal(str(tmp_path / "journal"), OPTIONS)

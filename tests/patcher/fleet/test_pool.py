@@ -3,7 +3,11 @@
 
 import multiprocessing
 import os
+import select
 import signal
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -65,3 +69,38 @@ def test_what_is_left_early_ends_at_once(tasks: list[Task]) -> None:
     for child in children:
         child.join(60)
     assert {child.exitcode for child in children} == {-signal.SIGKILL}
+
+
+def test_nothing_of_it_is_left(tasks: list[Task]) -> None:
+    """What still ends when the interpreter does is in its way: it would print a traceback."""
+    before = set(threading.enumerate())
+    assert len(list(pool(2)(size, tasks[:3]))) == 3
+    assert multiprocessing.active_children() == []
+    assert set(threading.enumerate()) <= before
+
+
+def test_processes_end_with_the_one_that_was_killed(tmp_path: Path) -> None:
+    """Nobody is left to tell them; they would wait for work for ever."""
+    os.mkfifo(tmp_path / "evil")
+    (tmp_path / "good").write_text("1")
+    program = (
+        "import multiprocessing, fleet_work\n"
+        "from patcher.auditing.many import Task\n"
+        "from patcher.fleet.pool import pool\n"
+        "if __name__ == '__main__':\n"
+        "    outcomes = pool(2)(fleet_work.waits_at_evil, [Task('good'), Task('evil')])\n"
+        "    next(outcomes)\n"
+        "    print(*[child.pid for child in multiprocessing.active_children()], flush=True)\n"
+        "    input()\n"
+    )
+    (tmp_path / "program.py").write_text(program)
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "program.py"], cwd=tmp_path, env=env, stdin=pipe, stdout=pipe) as process:
+        assert process.stdout is not None
+        children = [os.pidfd_open(int(pid)) for pid in process.stdout.readline().split()]
+        assert len(children) == 2
+        process.kill()
+    for child in children:
+        assert select.select([child], [], [], 60)[0] == [child]
+        os.close(child)

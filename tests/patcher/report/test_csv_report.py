@@ -29,4 +29,12 @@ def test_a_row_a_finding() -> None:
 def test_a_name_is_never_a_formula() -> None:
     file = FileReport("=cmd()", 1, "00" * 32, (binary(finding(function='@x,"y"\n')),))
     (row,) = rows(AuditReport((file,)))
-    assert (row["path"], row["function"]) == ("'=cmd()", '\'@x,"y"\n')
+    assert (row["path"], row["function"]) == ("'=cmd()", '\'@x,"y"\\x0a')
+
+
+def test_a_name_steers_nothing() -> None:
+    """Neither a terminal nor the direction of writing; and it can always be written."""
+    for evil, shown in (("\t=1", "\\x09=1"), ("\x1b[2J", "\\x1b[2J"), ("a\u202eb", "a\\u202eb"), ("\udcff", "\\udcff")):
+        file = FileReport("a", 1, "00" * 32, (binary(finding(function=evil)),))
+        (row,) = rows(AuditReport((file,)))
+        assert row["function"] == shown

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 from audit_samples import binary, finding, report
 
-from patcher.auditing.model import AuditReport, FileReport, Tier
+from patcher.auditing.model import AuditReport, FileReport, Kind, Tier
 from patcher.report import html
 from patcher.report.form import Options
 from patcher.report.html import render
@@ -51,7 +51,7 @@ def page(audit: AuditReport) -> Page:
 
 def test_holds_every_program_and_finding() -> None:
     programs = json.loads(page(report()).data)
-    assert [one["name"] for one in programs] == ["boot/vmlinuz!setup", "boot/vmlinuz", "lib/<b>&x.ko"]
+    assert [one["name"] for one in programs] == ["boot/vmlinuz (setup)", "boot/vmlinuz", "lib/<b>&x.ko"]
     assert [row[0] for row in programs[1]["findings"]] == ["0xc0100010", "0xc0100020", "0xc0100011"]
     assert programs[1]["findings"][0][-1][1] == ["0xc0100010", "9c", "pushfd", "int3"]
 
@@ -61,7 +61,7 @@ def test_the_summary_stands_without_scripts() -> None:
     assert {
         "boot/vmlinuz",
         "lib/<b>&x.ko",
-        "virtualizable after patching",
+        "virtualizable after patching (3 sites)",
         "broken.exe is truncated.",
     } <= set(texts)
 
@@ -86,7 +86,7 @@ def test_hostile_names_stay_text() -> None:
     assert text.encode()
     shown = Page(text)
     assert text.count("<script") == 2
-    assert json.loads(shown.data)[0]["facts"][-1] == evil
+    assert json.loads(shown.data)[0]["facts"][-1] == evil.replace("\udcff", "\\udcff")
 
 
 def test_a_page_has_room_for_all_that_is_sure_and_says_what_it_leaves_out(
@@ -102,3 +102,23 @@ def test_a_page_has_room_for_all_that_is_sure_and_says_what_it_leaves_out(
     sentence = "1 possible and overlapping findings are left out here: a page has room for 3 of them."
     assert not any("left out" in fact for fact in first["facts"])
     assert second["facts"][-1].startswith(sentence)
+
+
+def test_names_cannot_turn_the_text_around() -> None:
+    """U+202E shows what follows from right to left: a name could pretend to be another."""
+    evil = "a\u202eko.exe\x1b[2J\0"
+    found = binary(finding(function=evil, why=evil), name=evil, notes=(evil,))
+    file = FileReport(evil, 1, "00" * 32, (found,))
+    text = "".join(render(AuditReport((file,)), Options()))
+    program = json.loads(Page(text).data)[0]
+    shown = "a\\u202eko.exe\\x1b[2J\\x00"
+    assert (program["name"], program["facts"][-1]) == (f"{shown} ({shown})", shown)
+    assert program["findings"][0][1].startswith(shown)
+    assert not re.search("[\u202e\x1b\0]", text)
+
+
+def test_the_summary_counts_what_matters() -> None:
+    harmless = finding(matters=False)
+    file = FileReport("a", 1, "00" * 32, (binary(finding(), harmless, finding(kind=Kind.PRIVILEGED, matters=False)),))
+    texts = page(AuditReport((file,))).texts
+    assert texts[-3:] == ["1", "0", "virtualizable after patching (3 sites)"]

@@ -2,12 +2,16 @@
 """Audits as SARIF: valid by the parts of the standard that are used, and by what code-scanning services ask for."""
 
 import json
+import os
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from audit_samples import binary, finding, report
 
+from patcher import audit
 from patcher.auditing.model import AuditReport, FileReport, Kind, Tier
 from patcher.report.form import Options
 from patcher.report.sarif import render
@@ -43,7 +47,8 @@ def test_every_index_leads_to_what_the_result_names() -> None:
 
 
 def test_one_result_for_a_function_and_a_rule() -> None:
-    (result,) = results(finding(0x1010), finding(0x1020), finding(0x1030))
+    sites = (finding(0x1010 + n * 0x10, function_offset=0x10 + n * 0x10) for n in range(3))
+    (result,) = results(*sites)
     assert result["properties"]["sites"] == 3
     assert [one["physicalLocation"]["address"]["absoluteAddress"] for one in result["relatedLocations"]] == [
         0x1020,
@@ -53,7 +58,7 @@ def test_one_result_for_a_function_and_a_rule() -> None:
 
 
 def test_many_sites_are_counted_but_not_all_listed() -> None:
-    (result,) = results(*(finding(0x1000 + n) for n in range(500)))
+    (result,) = results(*(finding(0x1000 + n, function_offset=n) for n in range(500)))
     assert result["properties"]["sites"] == 500
     assert len(result["relatedLocations"]) == 99
 
@@ -85,6 +90,49 @@ def test_what_lies_inside_a_file_has_the_files_location() -> None:
     assert location["physicalLocation"]["artifactLocation"]["uri"] == "pool/a%20b.deb"
     assert location["logicalLocations"][0]["fullyQualifiedName"] == "./boot/vmlinuz!setup!save_flags"
     assert "hashes" not in run["artifacts"][0]  # the digest is the member's
+
+
+def test_the_most_severe_site_speaks_for_its_function() -> None:
+    likely, sure = finding(0x1010, tier=Tier.LIKELY, function_offset=0x10), finding(0x1020, function_offset=0x20)
+    (result,) = results(likely, sure)
+    address = result["locations"][0]["physicalLocation"]["address"]["absoluteAddress"]
+    assert (result["level"], address, result["properties"]["sites"]) == ("error", 0x1020, 2)
+    assert len(results(sure, finding(0x2020, function_offset=0x20))) == 2  # two functions of one name
+
+
+def test_fingerprints_that_services_look_at_are_unique_in_a_file() -> None:
+    twice = results(finding(0x1010, function_offset=0x10), finding(0x2010, function_offset=0x10))
+    prints = [result["partialFingerprints"]["primaryLocationLineHash"] for result in twice]
+    assert [one[-2:] for one in prints] == [":1", ":2"]
+    assert prints[0][:-1] == prints[1][:-1]
+
+
+def test_services_get_what_they_keep_and_a_number() -> None:
+    """The least severe are left out, wherever they stand."""
+    notes = [finding(0x1000 * n, kind=Kind.PRIVILEGED, function_offset=0) for n in range(1, 4000)]
+    errors = [finding(0x1000 * n, function_offset=0) for n in range(4000, 6500)]
+    file = FileReport("a.o", 1, "00" * 32, (binary(*notes, *errors),))
+    run = log(AuditReport((file,)))["runs"][0]
+    levels = Counter(result["level"] for result in run["results"])
+    assert levels == {"error": 2500, "note": 2500}
+    (said,) = run["invocations"][0]["toolExecutionNotifications"]
+    assert said["message"]["text"].startswith("1499 results of lower levels were left out: services keep 5000.")
+
+
+def test_names_make_no_links() -> None:
+    evil = "[x](http://evil.example)\\\u202e\x1b"
+    (result,) = results(finding(function=evil, function_offset=0), name=evil)
+    shown = "\\[x\\](http://evil.example)\\\\\\\\u202e\\\\x1b"
+    assert result["message"]["text"].startswith(f"`pushfd` at 0xc0100010 ({shown}+0x0) in {shown}, confirmed: ")
+
+
+@pytest.mark.parametrize("audited", [report, lambda: audit("/usr/bin/env")], ids=["made up", "real"])
+def test_is_valid_by_the_whole_standard(audited: Callable[[], AuditReport]) -> None:
+    jsonschema = pytest.importorskip("jsonschema", reason="the package jsonschema is not installed")
+    place = os.environ.get("SARIF_SCHEMA")
+    if place is None:
+        pytest.skip("SARIF_SCHEMA does not name the standard's schema (sarif-schema-2.1.0.json, from OASIS).")
+    jsonschema.validate(log(audited()), json.loads(Path(place).read_text(encoding="utf-8")))
 
 
 def test_unpacked_code_has_no_byte_offset() -> None:

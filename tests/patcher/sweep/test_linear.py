@@ -2,6 +2,7 @@
 """The sweeps against the decoder and the catalogue, one instruction after the other."""
 
 from collections.abc import Iterator
+from itertools import product
 from random import Random
 
 import pytest
@@ -72,6 +73,22 @@ def test_every_opcode_with_every_modrm(bits: int) -> None:
 @pytest.mark.parametrize("bits", BITS)
 def test_vex(bits: int) -> None:
     assert differences(vexed(bits), bits) == []
+
+
+def of_other_makers(bits: int) -> Iterator[bytes]:
+    """All second bytes of XOP with some opcodes and operands, and all that may follow PadLock's opcodes."""
+    random = Random(bits)
+    for front in (b"", b"\x66", b"\x67", b"\xf3", b"\xf0", b"\x48"):
+        for second in range(256):
+            for modrm in range(random.randrange(16), 256, 16):
+                yield front + bytes((0x8F, second)) + random.randbytes(2) + bytes((modrm, 0x25)) + WITNESSES
+        for opcode, modrm in product((0xA6, 0xA7), range(256)):
+            yield front + bytes((0x0F, opcode, modrm)) + WITNESSES
+
+
+@pytest.mark.parametrize("bits", BITS)
+def test_xop_and_padlock(bits: int) -> None:
+    assert differences(of_other_makers(bits), bits) == []
 
 
 @pytest.mark.parametrize("bits", BITS)

@@ -98,10 +98,27 @@ def test_flow(text: str, expected: Flow) -> None:
     assert flow(found) is expected
 
 
-@pytest.mark.parametrize("text", ["0f 04", "0f 0a", "0f a6 c0", "0f 36", "0f 3b"])
+@pytest.mark.parametrize("text", ["0f 04", "0f 0a", "0f a6 00", "8f eb 78 c2", "8f f0 78 c2", "0f 36", "0f 3b"])
 def test_an_undefined_opcode_is_none(text: str) -> None:
     assert decode(bytes.fromhex(text) + bytes(15), 0, 32) is None
     assert length_at(bytes.fromhex(text) + bytes(15), 0, 32) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "bits"),
+    [
+        ("8f e8 78 c2 ed 10", 32), ("8f e9 70 12 6c 24 04", 32), ("67 8f e9 70 12 06 34 12", 32),
+        ("8f ea 78 10 c1 11 22 33 44", 64), ("48 8f e9 70 12 6c 24 04", 64), ("8f c8", 16), ("8f 20", 32),
+        ("0f a6 c8", 16), ("f3 0f a7 e8", 64), ("8f 04 24", 64),
+    ],
+)  # fmt: skip
+def test_instructions_of_other_makers(text: str, bits: int) -> None:
+    """XOP has an immediate of 1, 0 or 4 bytes by its map, and real mode has no XOP: there it is pop."""
+    code = bytes.fromhex(text)
+    found = decode(code + bytes(15), 0, bits)
+    assert found is not None
+    assert found.raw == code
+    assert flow(found) is Flow.NEXT
 
 
 @pytest.mark.parametrize("opcode", [0x06, 0x27, 0x60, 0x82, 0x9A, 0xCE, 0xD5, 0xEA])

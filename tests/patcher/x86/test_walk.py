@@ -96,7 +96,8 @@ def test_items_are_what_is_not_ordinary() -> None:
         ("cd 80", SENSITIVE), ("f4", SENSITIVE), ("0f 0b", STOP), ("0f 84 00000000", BRANCH),
         ("e2 00", BRANCH), ("0f 05", SENSITIVE), ("f0 90", SENSITIVE), ("f0 0f a3 c0", SENSITIVE),
         ("66 cf", SENSITIVE | STOP), ("2e 0f 01 00", SENSITIVE), ("f3 6c", SENSITIVE),
-        ("c5 f8 a2", SENSITIVE), ("0f 01 c8", SENSITIVE), ("8f c8", SENSITIVE),
+        ("c5 f8 a2", SENSITIVE), ("0f 01 c8", SENSITIVE), ("8f e0", SENSITIVE),
+        ("8f e8 78 c2 ed 10", SENSITIVE), ("0f a6 c0", SENSITIVE),
         ("0f 04", SENSITIVE | STOP | UNDECODABLE),
     ],
 )  # fmt: skip

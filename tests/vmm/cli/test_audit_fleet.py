@@ -20,17 +20,18 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return found
 
 
-def test_parts_merged_are_the_whole(patchvisor, folder: Path, tmp_path: Path) -> None:
-    whole = patchvisor("audit", "images", "--format", "json", "--fail-on", "nothing").out
-    names = []
-    for number in (1, 2, 3):
-        said = patchvisor(
-            "audit", "images", "--format", "json", "--shard", f"{number}/3", "--fail-on", "nothing"
-        )
-        (tmp_path / f"{number}.json").write_text(said.out)
-        names.append(f"{number}.json")
-    assert patchvisor("merge", *names).out == whole
-    assert patchvisor("merge", *names, "--format", "csv").out.startswith("path,program,address,")
+@pytest.mark.parametrize("form", ["text", "json", "sarif", "html", "csv", "text -v"])
+def test_parts_merged_are_the_whole(patchvisor, folder: Path, form: str) -> None:
+    how = ("--format", *form.split())
+    patchvisor("audit", "images", *how, "--fail-on", "nothing", "-o", "whole")
+    names = [f"{number}.json" for number in (1, 2, 3)]
+    for number, name in enumerate(names, 1):
+        patchvisor("audit", "images", "--format", "json", "--shard", f"{number}/3", "-o", name)
+    assert patchvisor("merge", *names, *how, "-o", "merged").out == ""
+    whole = Path("whole").read_bytes()
+    assert whole
+    assert Path("merged").read_bytes() == whole
+    assert patchvisor("merge", *names, *how).out.encode() == whole
 
 
 def test_processes_find_what_one_finds(patchvisor, folder: Path) -> None:

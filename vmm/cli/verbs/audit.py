@@ -3,7 +3,7 @@
 
 import sys
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,6 +18,7 @@ from vmm.cli.audit_options import (
     with_options,
 )
 from vmm.cli.audit_progress import AuditProgress
+from vmm.cli.output import check_output, write_report
 from vmm.cli.values import keep_apart
 
 if TYPE_CHECKING:
@@ -42,11 +43,12 @@ def command(jobs: int | None, shard: str | None, journal: str | None, engine: st
     """
     choices = AuditChoices(**chosen)  # type: ignore[arg-type]
     fleet = FleetChoices(jobs, shard, journal, engine, scheduler)
-    options, fail_on = audit_options(choices), level(choices)
+    options, fail_on = audit_options(choices, shard is not None), level(choices)
     known, ignored = baseline(choices), ignores(choices)
+    keep_apart(choices.output, choices.paths)
+    if choices.output not in (None, "-"):
+        check_output(str(choices.output))
     with ExitStack() as opened:
-        keep_apart(choices.output, choices.paths)
-        stream = _stream(choices.output, opened)
         from patcher.auditing.many import audit_many, tasks_of
 
         tasks = part(fleet, list(tasks_of(choices.paths)))
@@ -58,19 +60,9 @@ def command(jobs: int | None, shard: str | None, journal: str | None, engine: st
                 )
             except PatcherError as error:  # of the runner: what files cause is in the report
                 raise click.UsageError(str(error)) from None
-        report = _reduced(report, known, ignored)
-        _write(report, choices, stream)
+    report = _reduced(report, known, ignored)
+    _write(report, choices)
     return _status(report, fail_on)
-
-
-def _stream(path: str | None, opened: ExitStack) -> TextIO:
-    """Where the report goes; a file is opened before anything is read."""
-    if path is None or path == "-":
-        return sys.stdout
-    try:
-        return opened.enter_context(open(path, "w", encoding="utf-8", newline=""))
-    except OSError as error:
-        raise click.UsageError(f"-o {path}: {error.strerror}") from None
 
 
 def _reduced(
@@ -91,19 +83,19 @@ def _reduced(
     return replace(report, files=files)
 
 
-def _write(report: "AuditReport", choices: AuditChoices, stream: TextIO) -> None:
+def _write(report: "AuditReport", choices: AuditChoices) -> None:
     import shutil
 
-    from patcher.report.form import Options, form
-    from vmm.cli.outcome import wants_colour
+    from patcher.report.form import Options
 
     width = shutil.get_terminal_size((100, 24)).columns
-    shown = Options(verbose=choices.verbose, width=width, colour=wants_colour(stream))
-    chosen = form(choices.form)
-    assert chosen is not None, f"{choices.form} was a format when the options were read"
-    for piece in chosen.render(report, shown):
-        stream.write(piece)
-    stream.flush()
+    if choices.output is not None and choices.output != "-":
+        write_report(report, choices.form, Options(choices.verbose, width), choices.output)
+        return
+    from vmm.cli.outcome import wants_colour
+
+    shown = Options(choices.verbose, width, colour=wants_colour(sys.stdout))
+    write_report(report, choices.form, shown, None)
 
 
 def _status(report: "AuditReport", fail_on: "Level") -> int:

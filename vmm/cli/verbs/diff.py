@@ -67,7 +67,7 @@ def _text(found: "MapDiff") -> str:
 
 
 def _name(site: "Listed") -> str:
-    from patcher.report.text import printable
+    from patcher.report.words import printable
 
     place = f"{site.function or site.section}+{site.function_offset:#x}"
     program = f"{site.program}: " if site.program else ""

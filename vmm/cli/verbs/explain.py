@@ -7,8 +7,8 @@ import click
 @click.command("explain", short_help="Explain a rule of the audit.")
 @click.argument("rule", required=False)
 def command(rule: str | None) -> int:
-    """Show a rule's entry of the catalogue: encodings, who may run it, what goes wrong in which ring, where the
-    manual says so, how it is closed, and an example. Without RULE: list them.
+    """Show the catalogue's entry of a rule, or of one row as JSON reports name it: encodings, who may run it, what
+    goes wrong in which ring, where the manual says so, how it is closed, and an example. Without RULE: list them.
     """
     from patcher.auditing.explain import explanation, find_rule, summary
     from patcher.errors import PatcherError

@@ -2,12 +2,12 @@
 """`patchvisor patch`: lay an image's patches down ahead of time, in a file beside it."""
 
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from vmm.cli.image import image_contents, unreadable_is_no_image
+from vmm.cli.output import check_output, whole_file
 from vmm.cli.values import keep_apart
 
 if TYPE_CHECKING:
@@ -30,19 +30,14 @@ def command(image: str, output: str, cpl: str) -> int:
     from patcher.laying import map_of
 
     keep_apart(output, (image,))
+    check_output(output)
     options = AuditOptions(cpl=None if cpl == "auto" else int(cpl), purposes=False)
     with unreadable_is_no_image():
         found = map_of(image_contents(image), image, options)
-    _write(Path(output), found.encode())
+    with whole_file(output) as stream:
+        stream.write(found.encode())
     click.echo(_summary(found, image, output))
     return 0
-
-
-def _write(file: Path, content: bytes) -> None:
-    try:
-        file.write_bytes(content)
-    except OSError as error:
-        raise click.UsageError(f"-o {file}: {error.strerror}") from None
 
 
 def _summary(found: "PatchMap", image: str, output: str) -> str:
