@@ -15,8 +15,9 @@ from patcher.binary.model import Binary, Rewritten
 from patcher.intervals import Intervals
 
 _BLOCK: Final = 5
-_MOST: Final = 16
-"""Of more rewrites at one address the rest is not followed; no table has so many."""
+"""Addresses are looked up by blocks of 32 bytes."""
+_MOST: Final = 64
+"""Of more rewrites that begin in one block, or are copied from one, the rest is not followed; no table has so many."""
 
 
 class Rewrites:
@@ -24,19 +25,12 @@ class Rewrites:
 
     def __init__(self, binary: Binary) -> None:
         told = list(_few(one for one in binary.rewritten if one.size or one.leads))
-        copied = [one for one in told if one.size]
         self._over = Intervals((one.start, one.end, one) for one in told if not _is_jump(one))
-        self._pieces = Intervals(
-            (one.source, one.source + one.size, one)
-            for one in copied
-            if not any(self._over.touching(one.source, one.source + one.size))
-        )
-        self.places = [one for one in told if not one.size or self._is_piece(one)]
-        self.borders = frozenset(one.source + one.size for one in self.places if one.size)
+        self.places = [one for one in told if not any(self._over.touching(one.source, one.source + one.size))]
+        copied = [one for one in self.places if one.size]
+        self._pieces = Intervals((one.source, one.source + one.size, one) for one in copied)
+        self.borders = frozenset(one.source + one.size for one in copied)
         self._blocks = frozenset(_blocks(self.places, self.borders))
-
-    def _is_piece(self, one: Rewritten) -> bool:
-        return one in self._pieces.touching(one.source, one.source + one.size)
 
     def is_near(self, address: int) -> bool:
         """May arriving at this address mean more than going on there?"""
@@ -54,10 +48,12 @@ class Rewrites:
 
 
 def _few(rewritten: Iterator[Rewritten]) -> Iterator[Rewritten]:
-    counts: Counter[int] = Counter()
+    starts, sources = Counter[int](), Counter[int]()
     for one in rewritten:
-        counts[one.start] += 1
-        if counts[one.start] <= _MOST:
+        place, source = one.start >> _BLOCK, one.source >> _BLOCK
+        starts[place] += 1
+        sources[source] += one.size > 0
+        if starts[place] <= _MOST and sources[source] <= _MOST:
             yield one
 
 
