@@ -30,3 +30,8 @@ Edge = tuple[int, int, Via, int, int, Processor]
 def key_of(address: int, bits: int) -> int:
     """Address and mode in one number."""
     return address << 7 | bits
+
+
+def split(key: int) -> tuple[int, int]:
+    """Address and mode of a key."""
+    return key >> 7, key & 127

@@ -157,7 +157,7 @@ def starts_protected_mode(code: bytes, offset: int) -> bool:
             return False
         if insn.opmap == 1 and (insn.opcode, insn.reg) in ((0x22, 0), (0x01, 6)):
             switched = 4
-        elif insn.opmap == 0 and insn.opcode == 0xEA:
+        elif insn.opmap == 0 and (insn.opcode == 0xEA or (insn.opcode, insn.reg) == (0xFF, 5)):
             return switched > 0
         elif flow(insn) in (Flow.JUMP, Flow.STOP) and insn.opcode != 0xEB:
             return False
