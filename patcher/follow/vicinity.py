@@ -20,11 +20,9 @@ _COUNTED: Final = 8
 """A longer look makes the mean surer, and the evidence no stronger: data go on being data."""
 _USUAL: Final = 1.5
 """What the mean instruction shows where it is in doubt: compiled code has 3 to 4 bits, data -3 to 1."""
-_VOTE: Final = 4.0
-"""As much as one neighbour can say."""
+_VOTE: Final = 3.0
+"""As much as one neighbour can say; one that there is not counts as code, for few names are names of functions."""
 _EACH_SIDE: Final = 3
-_ABSENT: Final = 3.0
-"""A neighbour that there is not: what few names are for is code."""
 _FAR_BRANCH: Final = 6.0
 """By chance no displacement of four bytes leads to code."""
 _LONG_BRANCH: Final = 5
@@ -66,7 +64,7 @@ class Vicinity:
         at = bisect_left(self._sorted, key)
         around = self._sorted[max(at - _EACH_SIDE, 0) : at] + self._sorted[at + 1 : at + 1 + _EACH_SIDE]
         votes = sum(max(-_VOTE, min(self._look(other), _VOTE)) for other in around)
-        return self._look(key) + votes + _ABSENT * (2 * _EACH_SIDE - len(around))
+        return self._look(key) + votes + _VOTE * (2 * _EACH_SIDE - len(around))
 
     def _look(self, key: int) -> float:
         """What an address says alone."""

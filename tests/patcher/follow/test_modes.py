@@ -92,3 +92,21 @@ def test_a_far_jump_whose_offset_is_filled_in_at_run_time_does_not_lead_to_the_s
     found = follow_bytes(code, {"start": 0x268}, 16, 0x268, privilege=Privilege.KERNEL)
     assert found.reached(32) == set()
     assert found.problems() == {ProblemKind.UNRESOLVED_JUMP}
+
+
+def test_what_another_processor_starts_with_may_jump_through_memory() -> None:
+    copy = bytes.fromhex("fa 31c0 8ed8 0f20c0 6683c801 0f22c0 2e66ff2d").ljust(24, b"\x90")
+    code = bytes.fromhex("be 10104000 bf 00900000 c3").ljust(16, b"\x90") + copy
+    found = follow_bytes(code, {"start": 0x401000, "real": 0x401010})
+    assert found.reached(16) == {"real"}
+    assert "real" not in found.reached(32)
+
+
+def test_bits_of_what_a_register_held_before_cr0_was_read_tell_nothing() -> None:
+    text = (
+        "start: andb $0xf0, %al\nmovb %al, 0x500000\nmovl $0x50022, %ecx\nmovl %cr0, %eax\n"
+        "andl $0x80000011, %eax\norl %ecx, %eax\nmovl %eax, %cr0\n.byte 0xea\n.long next\n.short 0x60\nnext: cli\nhlt"
+    )
+    found = followed(text, privilege=Privilege.KERNEL)
+    assert "next" in found.reached(32)
+    assert found.reached(16) == set()
