@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Final
 
 from patcher.binary.model import Binary, Section
-from patcher.follow.pointers import data_words
+from patcher.follow.pointers import data_words, taken_addresses
 from patcher.x86.insn import Insn
 from patcher.x86.length_tables import Tables, tables
 from patcher.x86.walk import Item
@@ -104,6 +104,15 @@ class Space:
     def named_by_data(self) -> tuple[int, ...]:
         """Addresses of code that words of data hold."""
         return tuple(data_words(self.binary))
+
+    @cached_property
+    def taken_in_64_bit_code(self) -> tuple[int, ...]:
+        """Addresses that 64-bit code seems to take into registers, sorted: where objects begin."""
+        codes = [
+            (s.address, self.code(index)) for index, s in enumerate(self.binary.sections) if s.executable
+        ]
+        found = {address for base, code in codes for address in taken_addresses(code, base)}
+        return tuple(sorted(address for address in found if self.section_index(address) >= 0))
 
     def section_index(self, address: int) -> int:
         """The index of the section that holds an address, -1 when none does."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The entries of a jump table, once it is known how the jump uses them: as many as are targets of code."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -78,7 +78,7 @@ def _entries(
     found: list[int] = []
     mask = bits_mask(8 if lane.bits == 64 else 4)
     nearest: int | None = None
-    most = min(shape.count or UNBOUNDED, MOST_ENTRIES)
+    most = min(shape.count or _to_next_object(space, lane, base, shape), MOST_ENTRIES)
     for number in range(most):
         address = base + shape.stride * number
         entry = space.read(address, shape.size, shape.signed)
@@ -99,6 +99,18 @@ def _entries(
         if target > address and (nearest is None or target < nearest):
             nearest = target
     return found
+
+
+def _to_next_object(space: Space, lane: Lane, base: int, shape: Shape) -> int:
+    """How many entries a table of which no comparison tells the size has at most: none lies in another object, whose
+    address the code takes as it takes the table's own."""
+    if lane.bits != 64:
+        return UNBOUNDED
+    index = bisect_left(space.taken_in_64_bit_code, base)
+    if space.taken_in_64_bit_code[index : index + 1] != (base,):
+        return UNBOUNDED
+    behind = space.taken_in_64_bit_code[index + 1 : index + 2]
+    return min((behind[0] - base) // shape.stride, UNBOUNDED) if behind else UNBOUNDED
 
 
 def _is_code_there(lane: Lane, address: int) -> bool:
