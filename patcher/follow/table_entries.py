@@ -37,7 +37,10 @@ class Targets:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A table as the jump uses it: entry i is at `base + stride * i`, its target `plus` more than the entry."""
+    """A table as the jump uses it: entry i is at `base + stride * i`, its target `plus` more than the entry.
+
+    `count` is the number of entries, where a comparison tells it, and `most` what a mask lets the index name at most.
+    """
 
     base: int
     stride: int
@@ -45,6 +48,7 @@ class Shape:
     signed: bool
     plus: int
     count: int | None
+    most: int | None = None
 
 
 def read_table(space: Space, lane: Lane, at: int, shape: Shape, known: Mapping[int, JumpTable]) -> Targets:
@@ -54,7 +58,7 @@ def read_table(space: Space, lane: Lane, at: int, shape: Shape, known: Mapping[i
         if found:
             end = base + shape.stride * (len(found) - 1) + shape.size
             return Targets(
-                tuple(dict.fromkeys(found)), JumpTable(base, end, at), bounded=shape.count is not None
+                tuple(dict.fromkeys(found)), JumpTable(base, end, at), bounded=bool(shape.count or shape.most)
             )
     return Targets()
 
@@ -78,7 +82,7 @@ def _entries(
     found: list[int] = []
     mask = bits_mask(8 if lane.bits == 64 else 4)
     nearest: int | None = None
-    most = min(shape.count or _to_next_object(space, lane, base, shape), MOST_ENTRIES)
+    most = min(shape.count or _most(space, lane, base, shape), MOST_ENTRIES)
     for number in range(most):
         address = base + shape.stride * number
         entry = space.read(address, shape.size, shape.signed)
@@ -90,7 +94,7 @@ def _entries(
             break
         target = entry + shape.plus & mask
         target = near(space, lane, target)
-        outside = shape.count is None and lane.bits != 16 and not around[0] <= target < around[1]
+        outside = not (shape.count or shape.most) and lane.bits != 16 and not around[0] <= target < around[1]
         if outside or not _may_be_target(space, lane, target):
             if shape.count is None or not found:
                 break
@@ -101,16 +105,15 @@ def _entries(
     return found
 
 
-def _to_next_object(space: Space, lane: Lane, base: int, shape: Shape) -> int:
-    """How many entries a table of which no comparison tells the size has at most: none lies in another object, whose
-    address the code takes as it takes the table's own."""
+def _most(space: Space, lane: Lane, base: int, shape: Shape) -> int:
+    """How many entries a table of which no comparison tells the size has at most: what a mask lets the index name, and
+    none in another object, whose address the code takes as it takes the table's own."""
+    most = shape.most or UNBOUNDED
     if lane.bits != 64:
-        return UNBOUNDED
+        return most
     index = bisect_left(space.taken_in_64_bit_code, base)
-    if space.taken_in_64_bit_code[index : index + 1] != (base,):
-        return UNBOUNDED
-    behind = space.taken_in_64_bit_code[index + 1 : index + 2]
-    return min((behind[0] - base) // shape.stride, UNBOUNDED) if behind else UNBOUNDED
+    itself, *behind = space.taken_in_64_bit_code[index : index + 2] or (None,)
+    return min((behind[0] - base) // shape.stride, most) if itself == base and behind else most
 
 
 def _is_code_there(lane: Lane, address: int) -> bool:
