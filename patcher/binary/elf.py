@@ -21,6 +21,7 @@ from patcher.binary.elf_names import read_names
 from patcher.binary.elf_plt import name_plt
 from patcher.binary.elf_privilege import KERNEL_SECTIONS, is_syslinux_module, privilege_of
 from patcher.binary.gathering import Gathering
+from patcher.binary.go_functions import read_go_functions
 from patcher.binary.guessed_pointers import guess_pointers
 from patcher.binary.landing_pads import read_landing_pads
 from patcher.binary.linux_tables import read_tables
@@ -49,6 +50,7 @@ def read_program(data: bytes, name: str) -> Gathering:
     into = Gathering("elf", elf.header.mode, privilege_of(elf), [])
     space = _read_object(elf, into) if elf.header.is_object else _read_linked(elf, into)
     _read_unwinding(elf, space, into)
+    read_go_functions(into)
     _read_static(elf, into)
     if any(section.name in KERNEL_SECTIONS for section in into.sections):
         read_tables(into, space)
