@@ -16,7 +16,6 @@ from patcher.follow.modes import START, Processor, starts_protected_mode
 from patcher.follow.padding import padding_before
 from patcher.follow.remains import remains
 from patcher.follow.trial import attempt
-from patcher.follow.vicinity import Vicinity
 
 NAMED: Final = 0.0
 """Bits of evidence that a named place and its neighbours must show: little, for something names it."""
@@ -30,10 +29,9 @@ _LOOK: Final = 24
 def try_named(x: Explorer) -> bool:
     """Follow what the program names, until it names nothing new that looks like code."""
     changed = False
-    vicinity = Vicinity(x.space)
     while True:
-        vicinity.add(_named(x))
-        stayed = [_try_named(x, key, evidence, vicinity) for key, evidence in vicinity.judge()]
+        x.vicinity.add(_named(x))
+        stayed = [_try_named(x, key, evidence) for key, evidence in x.vicinity.judge()]
         if not any(stayed):
             break
         changed = True
@@ -60,7 +58,7 @@ def _try_in_table(x: Explorer, address: int) -> bool:
     return plausibility(lane, address - lane.base, _LOOK) > _IN_TABLE and _attempt(x, address, bits)
 
 
-def _try_named(x: Explorer, key: int, evidence: float, vicinity: Vicinity) -> bool:
+def _try_named(x: Explorer, key: int, evidence: float) -> bool:
     """Follow what is named, once; it may be what another processor starts with, in real mode."""
     address, bits = split(key)
     lane = x.space.lane(address, bits)
@@ -69,7 +67,7 @@ def _try_named(x: Explorer, key: int, evidence: float, vicinity: Vicinity) -> bo
     is_start = starts_protected_mode(lane.code, address - lane.base)
     if not is_start and evidence <= NAMED:
         return False
-    vicinity.tried(key)
+    x.vicinity.tried(key)
     return _try_real_mode(x, address) if is_start else _attempt(x, address, bits)
 
 
@@ -91,14 +89,15 @@ def _named(x: Explorer) -> set[int]:
 
 
 def try_at(x: Explorer, address: int, bits: int, least: float) -> bool:
-    """Follow one address on trial, if it looks like code; True when it was not followed before and is now."""
+    """Follow one address on trial, if it looks like code, among data even more so; True when it was not followed before
+    and is now."""
     lane = x.space.lane(address, bits)
     if lane is None or lane.lengths[address - lane.base]:
         return False
     offset = address - lane.base
     total, _ = score(lane, offset, _LOOK)
     looks = total > least - (4.0 if padding_before(lane, offset) else 0.0)
-    return looks and _attempt(x, address, bits)
+    return looks and x.vicinity.evidence(key_of(address, bits)) > NAMED and _attempt(x, address, bits)
 
 
 def _attempt(x: Explorer, address: int, bits: int) -> bool:

@@ -52,17 +52,18 @@ class Vicinity:
     def judge(self) -> list[tuple[int, float]]:
         """Those that are neither followed nor tried, in order, with all evidence for each."""
         self._open = {key for key in self._open if not self._is_followed(key)}
-        return [(key, self._evidence(key)) for key in sorted(self._open)]
+        return [(key, self.evidence(key)) for key in sorted(self._open)]
 
     def tried(self, key: int) -> None:
         """An address was followed on trial: what stayed is code, and nothing else there is."""
         self._tried.add(key)
         self._open.discard(key)
 
-    def _evidence(self, key: int) -> float:
-        """What an address and its neighbours say together."""
+    def evidence(self, key: int) -> float:
+        """What an address and the named ones around it say together."""
         at = bisect_left(self._sorted, key)
-        around = self._sorted[max(at - _EACH_SIDE, 0) : at] + self._sorted[at + 1 : at + 1 + _EACH_SIDE]
+        behind = at + (self._sorted[at : at + 1] == [key])
+        around = self._sorted[max(at - _EACH_SIDE, 0) : at] + self._sorted[behind : behind + _EACH_SIDE]
         votes = sum(max(-_VOTE, min(self._look(other), _VOTE)) for other in around)
         return self._look(key) + votes + _VOTE * (2 * _EACH_SIDE - len(around))
 
