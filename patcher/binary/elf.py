@@ -51,7 +51,7 @@ def read_program(data: bytes, name: str) -> Gathering:
     space = _read_object(elf, into) if elf.header.is_object else _read_linked(elf, into)
     _read_unwinding(elf, space, into)
     read_go_functions(into)
-    _read_static(elf, into)
+    _read_static(elf, space, into)
     if any(section.name in KERNEL_SECTIONS for section in into.sections):
         read_tables(into, space)
     return into
@@ -94,10 +94,10 @@ def _read_entry(elf: ElfFile, into: Gathering) -> None:
         into.enter(entry, Origin.ENTRY)
 
 
-def _read_static(elf: ElfFile, into: Gathering) -> None:
+def _read_static(elf: ElfFile, space: AddressSpace, into: Gathering) -> None:
     """A program linked to a fixed address keeps no relocations: words that look like addresses of code must do."""
     if elf.header.type == ET_EXEC:
-        into.guesses.update(guess_pointers(into, elf.header.bits // 8))
+        into.guesses.update(guess_pointers(into, space, elf.header.bits // 8))
 
 
 def _read_unwinding(elf: ElfFile, space: AddressSpace, into: Gathering) -> None:
