@@ -15,8 +15,9 @@ from typing import Final
 from patcher.catalogue import classify
 from patcher.follow.rejected import is_rejected
 from patcher.follow.space import Lane
-from patcher.x86.decode import Flow, Truncated, decode, flow
+from patcher.x86.decode import Flow, Truncated, flow
 from patcher.x86.insn import Insn
+from patcher.x86.xop import decode_any
 
 _ODDS_32: Final = """
 _0    ALAKAMAAJPAMAIAJ
@@ -138,7 +139,7 @@ def in_a_row(lane: Lane, offset: int, count: int) -> Iterator[tuple[int, Insn | 
     """Offsets and instructions in a row from `offset`: up to `count`, to a jump, or to None, which is none."""
     for _ in range(count):
         try:
-            insn = decode(lane.code, offset, lane.bits) if offset < lane.size else None
+            insn = decode_any(lane.code, offset, lane.bits) if offset < lane.size else None
         except Truncated:
             insn = None
         yield offset, insn

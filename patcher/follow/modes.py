@@ -14,6 +14,7 @@ from patcher.follow.space import MOST_INSNS, Lane, Space
 from patcher.follow.state import EAX, State
 from patcher.x86.decode import Flow, Truncated, decode, flow
 from patcher.x86.insn import Insn
+from patcher.x86.xop import decode_any
 
 EFER: Final = 0xC0000080
 LME: Final = 0x100
@@ -45,7 +46,7 @@ def instruction(lane: Lane, offset: int) -> Insn | None:
     if offset in insns:
         return insns[offset]
     try:
-        insn = decode(lane.code, offset, lane.bits)
+        insn = decode_any(lane.code, offset, lane.bits)
     except Truncated:
         insn = None
     if len(insns) < MOST_INSNS:

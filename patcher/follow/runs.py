@@ -6,8 +6,9 @@ The same tables and kinds as `patcher.x86.walk.straight_line`, which goes on beh
 
 from patcher.follow.space import Lane
 from patcher.x86.decode import MAX_LENGTH
-from patcher.x86.walk import END, Item, entry_at, second
+from patcher.x86.walk import END, TRUNCATED, Item, entry_at, second
 from patcher.x86.walk import STOP as _STOP
+from patcher.x86.xop import is_xop, xop_length
 
 _CALL_OR_STOP = 8 | _STOP
 
@@ -33,6 +34,9 @@ def walk_run(lane: Lane, offset: int) -> list[Item]:
             lengths[offset] = entry
             offset += entry
             continue
+        if is_xop(code, offset, lane.bits):
+            length = xop_length(code, offset, lane.bits)
+            entry = length or (_STOP | TRUNCATED) << 4
         found.append((offset, length, entry >> 4))
         lengths[offset] = length
         if entry >> 4 & _CALL_OR_STOP:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Following direct flow: what is reached, what is not, and what never returns."""
 
-from followed import follow_bytes, followed, program
+from followed import BASE, follow_bytes, followed, program
 
 from patcher.auditing.model import Tier
 from patcher.binary.model import Origin
@@ -140,3 +140,9 @@ def test_coverage_adds_up() -> None:
     coverage = found.flow.coverage
     assert (coverage.followed, coverage.padding, coverage.swept) == (3, 3, 4)
     assert coverage.code == 10
+
+
+def test_instructions_of_amd_alone_keep_the_step() -> None:
+    code = bytes.fromhex("8fe878c2e410 8fe878c2ed10 0fa2 c3")
+    found = follow_bytes(code, {"start": BASE, "cpuid": BASE + 12}, 64)
+    assert found.sites() == {BASE + 12}
