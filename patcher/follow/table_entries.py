@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from patcher.binary.model import Binary
+from patcher.follow.in_step import is_out_of_step
 from patcher.follow.model import JumpTable
 from patcher.follow.segments import linear_candidates, near
 from patcher.follow.space import MARKS, Lane, Space
@@ -95,7 +96,8 @@ def _entries(
         target = entry + shape.plus & mask
         target = near(space, lane, target)
         outside = not (shape.count or shape.most) and lane.bits != 16 and not around[0] <= target < around[1]
-        if outside or not _may_be_target(space, lane, target):
+        guessed = not (shape.count or shape.most)
+        if outside or not _may_be_target(space, lane, target) or (guessed and _is_inside(lane, target)):
             if shape.count is None or not found:
                 break
             continue
@@ -120,6 +122,12 @@ def _is_code_there(lane: Lane, address: int) -> bool:
     """Is followed code at this address? Then a table without known size ends there."""
     offset = address - lane.base
     return 0 <= offset < lane.size and 0 < lane.lengths[offset] < MARKS
+
+
+def _is_inside(lane: Lane, target: int) -> bool:
+    """Does a target lie inside an instruction, as the bytes before it tell?"""
+    offset = target - lane.base
+    return 0 <= offset < lane.size and not lane.lengths[offset] and is_out_of_step(lane, offset)
 
 
 def _may_be_target(space: Space, lane: Lane, target: int) -> bool:

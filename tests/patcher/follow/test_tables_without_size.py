@@ -47,3 +47,15 @@ def test_a_comparison_tells_more_than_where_objects_begin() -> None:
     table = "table: .long one-table, two-table\nmiddle: .long last-table, one-table\n"
     found = followed(first + second + table + _CASES + "last: rdtsc\nret\n", 64)
     assert {"one", "two", "three", "last"} <= found.reached()
+
+
+def test_a_table_ends_at_what_lies_inside_an_instruction() -> None:
+    filler = "movl %ebx, %ecx\naddl %ecx, %edx\nmovl 8(%rsp), %esi\n" * 8
+    text = (
+        "start:" + _READ.format(table="table") + "one: cpuid\nret\ntwo: rdtsc\nret\n"
+        f"function: {filler}long: movl $0xc39d9c90, %eax\nret\n.balign 4\n"
+        "table: .long one-table, two-table, long-table+1, two-table\n"
+    )
+    found = followed(text, 64)
+    assert {"one", "two"} <= found.reached()
+    assert found.flow.jump_tables[0].end == found.labels["table"] + 8
