@@ -21,7 +21,6 @@ NAMED: Final = 0.0
 """Bits of evidence that a named place and its neighbours must show: little, for something names it."""
 _IN_TABLE: Final = -1.0
 """How much the mean instruction at a place in a table of pointers must look like code."""
-_MODES: Final = (16, 32, 64)
 _LOOK: Final = 24
 """How many instructions are judged."""
 
@@ -107,8 +106,6 @@ def _attempt(x: Explorer, address: int, bits: int) -> bool:
     if lane is None or lane.lengths[address - lane.base]:
         return False
     offset = address - lane.base
-    if any(x.is_followed(address, mode) for mode in _MODES if mode != bits):
-        return False
-    if lane.covers(offset) is not None or is_text(lane, offset):
+    if x.space.followed_in(address) or lane.covers(offset) is not None or is_text(lane, offset):
         return False
     return attempt(x, (address, bits, Via.POINTER, 0, key_of(address, bits), START))

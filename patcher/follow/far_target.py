@@ -48,8 +48,9 @@ def far_target(
 
 def _is_switch(space: Space, target: int) -> bool:
     """Is it 16-bit code that writes CR0 and jumps far: the last but one step back to real mode (SDM vol. 3A, 9.9.2)?"""
-    lane = space.lane(target, 16)
-    return lane is not None and starts_protected_mode(lane.code, target - lane.base)
+    index = space.section_index(target)
+    base = space.binary.sections[index].address
+    return space.is_code(target) and starts_protected_mode(space.code(index), target - base)
 
 
 def _reloads(lane: Lane, now: Processor, behind: int, target: int) -> bool:

@@ -132,6 +132,16 @@ class Space:
             lane = self.lanes[index, bits] = self._new_lane(section, index, bits)
         return lane if address < lane.end else None
 
+    def followed_in(self, address: int) -> list[int]:
+        """The modes in which a followed instruction starts at an address."""
+        index = self.section_index(address)
+        lanes = [self.lanes[key] for key in self.lanes.keys() & {(index, bits) for bits in (16, 32, 64)}]
+        return [
+            lane.bits
+            for lane in lanes
+            if address < lane.end and 0 < lane.lengths[address - lane.base] < MARKS
+        ]
+
     def is_code(self, address: int) -> bool:
         """Does an executable section's data hold this address?"""
         index = self.section_index(address)

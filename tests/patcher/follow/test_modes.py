@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The mode along a path: real, protected and long mode in one program."""
 
-from followed import follow_bytes, followed
+from followed import follow_bytes, followed, program
 
 from patcher.binary.model import Privilege
 from patcher.follow import ProblemKind
@@ -110,3 +110,21 @@ def test_bits_of_what_a_register_held_before_cr0_was_read_tell_nothing() -> None
     found = followed(text, privilege=Privilege.KERNEL)
     assert "next" in found.reached(32)
     assert found.reached(16) == set()
+
+
+def test_what_is_followed_in_one_mode_is_not_followed_in_another_because_it_is_named() -> None:
+    text = "start: pushq $0x23\npushq $legacy\nlretq\nlegacy: .byte 0x89, 0xc3, 0x89, 0xd1, 0x89, 0xc8, 0xc3"
+    code, labels = program(text, 64)
+    found = follow_bytes(code, labels, 64, pointers=(labels["legacy"],))
+    assert found.reached(32) == {"legacy"}
+    assert found.reached(64) == {"start"}
+
+
+def test_a_far_return_to_what_goes_back_to_real_mode_leads_into_16_bit_code() -> None:
+    found = followed(
+        "start: pushl $0x28\npushl $back\nlretl\n"
+        "back: .byte 0x0f, 0x20, 0xc0, 0x66, 0x83, 0xe0, 0xfe, 0x0f, 0x22, 0xc0, 0xea, 0xf0, 0xff, 0, 0xf0",
+        privilege=Privilege.KERNEL,
+    )
+    assert found.reached(16) == {"back"}
+    assert found.reached(32) == {"start"}
