@@ -21,6 +21,8 @@ from patcher.binary.elf_names import read_names
 from patcher.binary.elf_plt import name_plt
 from patcher.binary.elf_privilege import KERNEL_SECTIONS, is_syslinux_module, privilege_of
 from patcher.binary.gathering import Gathering
+from patcher.binary.go_functions import read_go_functions
+from patcher.binary.guessed_pointers import guess_pointers
 from patcher.binary.landing_pads import read_landing_pads
 from patcher.binary.linux_tables import read_tables
 from patcher.binary.model import Binary, Origin, Privilege, Reader
@@ -48,6 +50,8 @@ def read_program(data: bytes, name: str) -> Gathering:
     into = Gathering("elf", elf.header.mode, privilege_of(elf), [])
     space = _read_object(elf, into) if elf.header.is_object else _read_linked(elf, into)
     _read_unwinding(elf, space, into)
+    read_go_functions(into)
+    _read_static(elf, space, into)
     if any(section.name in KERNEL_SECTIONS for section in into.sections):
         read_tables(into, space)
     return into
@@ -76,7 +80,6 @@ def _read_linked(elf: ElfFile, into: Gathering) -> AddressSpace:
     if memory.doubt:
         exports(names, into)
     name_plt([row[0] for row in names], dynamic, into)
-    _read_static(elf, into)
     if is_syslinux_module(space, dynamic):
         into.privilege = Privilege.FIRMWARE
     return space
@@ -91,20 +94,10 @@ def _read_entry(elf: ElfFile, into: Gathering) -> None:
         into.enter(entry, Origin.ENTRY)
 
 
-def _read_static(elf: ElfFile, into: Gathering) -> None:
+def _read_static(elf: ElfFile, space: AddressSpace, into: Gathering) -> None:
     """A program linked to a fixed address keeps no relocations: words that look like addresses of code must do."""
     if elf.header.type == ET_EXEC:
-        for section in into.sections:
-            if not section.executable:
-                _likely_pointers(section.data, elf, into)
-
-
-def _likely_pointers(data: memoryview, elf: ElfFile, into: Gathering) -> None:
-    size = elf.header.bits // 8
-    low, high = into.code().span
-    whole = data[: len(data) // size * size]
-    words = whole.cast("I") if size == 4 else whole.cast("Q")
-    into.guesses.update([word for word in words if low <= word < high])
+        into.guesses.update(guess_pointers(into, space, elf.header.bits // 8))
 
 
 def _read_unwinding(elf: ElfFile, space: AddressSpace, into: Gathering) -> None:

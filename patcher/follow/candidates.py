@@ -8,30 +8,29 @@ function; the rest is likely.
 
 from typing import Final
 
-from patcher.follow.edges import Via, key_of
+from patcher.follow.edges import Via, key_of, split
 from patcher.follow.evidence import keeps_tables_in_code, tables_in_code, taken
 from patcher.follow.explorer import Explorer
 from patcher.follow.likelihood import is_text, plausibility, score
 from patcher.follow.modes import START, Processor, starts_protected_mode
 from patcher.follow.padding import padding_before
 from patcher.follow.remains import remains
-from patcher.follow.space import Lane
 from patcher.follow.trial import attempt
 
-NAMED: Final = -1.0
-"""How much the mean instruction at a named place must look like code, in bits."""
+NAMED: Final = 0.0
+"""Bits of evidence that a named place and its neighbours must show: little, for something names it."""
+_IN_TABLE: Final = -1.0
+"""How much the mean instruction at a place in a table of pointers must look like code."""
 _LOOK: Final = 24
 """How many instructions are judged."""
 
 
 def try_named(x: Explorer) -> bool:
-    """Follow what the program names, until it names nothing new."""
+    """Follow what the program names, until it names nothing new that looks like code."""
     changed = False
-    tried: set[int] = set()
     while True:
-        found = sorted(_named(x) - tried)
-        tried.update(found)
-        stayed = [_try_named(x, *_split(key)) for key in found]
+        x.vicinity.add(_named(x))
+        stayed = [_try_named(x, key, evidence) for key, evidence in x.vicinity.judge()]
         if not any(stayed):
             break
         changed = True
@@ -53,28 +52,31 @@ def _in_tables(x: Explorer) -> list[int]:
 
 
 def _try_in_table(x: Explorer, address: int) -> bool:
-    lane = x.space.lane(address, x.binary.mode)
-    begins = lane is not None and padding_before(lane, address - lane.base)
-    return begins and try_at(x, address, x.binary.mode, None)
+    bits = x.binary.mode
+    lane = x.space.lane(address, bits)
+    if lane is None or not padding_before(lane, address - lane.base):
+        return False
+    return plausibility(lane, address - lane.base, _LOOK) > _IN_TABLE and _attempt(x, address, bits)
 
 
-def _try_named(x: Explorer, address: int, bits: int) -> bool:
-    """Follow what is named; it may be what another processor starts with, in real mode."""
-    index = x.space.section_index(address)
-    section = x.binary.sections[index]
-    if (
-        index >= 0
-        and section.executable
-        and starts_protected_mode(x.space.code(index), address - section.address)
-    ):
-        lane = x.space.lane(address, 16)
-        edge = (address, 16, Via.POINTER, 0, key_of(address, 16), Processor(page=address))
-        return lane is not None and lane.is_free(address - lane.base) and attempt(x, edge)
-    return try_at(x, address, bits, None)
+def _try_named(x: Explorer, key: int, evidence: float) -> bool:
+    """Follow what is named, once; it may be what another processor starts with, in real mode."""
+    address, bits = split(key)
+    lane = x.space.lane(address, bits)
+    if lane is None:
+        return False
+    is_start = starts_protected_mode(lane.code, address - lane.base)
+    if not is_start and evidence <= NAMED:
+        return False
+    x.vicinity.tried(key)
+    return _try_real_mode(x, address) if is_start else _attempt(x, address, bits)
 
 
-def _split(key: int) -> tuple[int, int]:
-    return key >> 7, key & 127
+def _try_real_mode(x: Explorer, address: int) -> bool:
+    """Follow what another processor starts with."""
+    lane = x.space.lane(address, 16)
+    edge = (address, 16, Via.POINTER, 0, key_of(address, 16), Processor(page=address))
+    return lane is not None and lane.is_free(address - lane.base) and attempt(x, edge)
 
 
 def _named(x: Explorer) -> set[int]:
@@ -88,21 +90,25 @@ def _named(x: Explorer) -> set[int]:
     return found
 
 
-def try_at(x: Explorer, address: int, bits: int, least: float | None) -> bool:
-    """Follow one address on trial; True when it was not followed before and is now."""
+def try_at(x: Explorer, address: int, bits: int, least: float) -> bool:
+    """Follow one address on trial, if it looks like code, among data even more so; True when it was not followed before
+    and is now."""
     lane = None if x.over() else x.space.lane(address, bits)
-    if lane is None or not lane.is_free(address - lane.base) or lane.covers(address - lane.base) is not None:
+    if lane is None or not lane.is_free(address - lane.base):
         return False
     offset = address - lane.base
-    if is_text(lane, offset) or not _looks_like_code(lane, offset, least):
-        return False
-    owner = key_of(address, bits)
-    return attempt(x, (address, bits, Via.POINTER, 0, owner, START))
-
-
-def _looks_like_code(lane: Lane, offset: int, least: float | None) -> bool:
-    """Are its first instructions commoner in code than in data? None asks for little: the program names the place."""
-    if least is None:
-        return plausibility(lane, offset, _LOOK) > NAMED
     total, _ = score(lane, offset, _LOOK)
-    return total > least - (4.0 if padding_before(lane, offset) else 0.0)
+    looks = total > least - (4.0 if padding_before(lane, offset) else 0.0)
+    return looks and x.vicinity.evidence(key_of(address, bits)) > NAMED and _attempt(x, address, bits)
+
+
+def _attempt(x: Explorer, address: int, bits: int) -> bool:
+    """Follow one address on trial, unless it is followed already, in whatever mode, lies inside an instruction, or
+    holds text."""
+    lane = None if x.over() else x.space.lane(address, bits)
+    if lane is None or not lane.is_free(address - lane.base):
+        return False
+    offset = address - lane.base
+    if x.space.followed_in(address) or lane.covers(offset) is not None or is_text(lane, offset):
+        return False
+    return attempt(x, (address, bits, Via.POINTER, 0, key_of(address, bits), START))

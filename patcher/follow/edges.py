@@ -41,3 +41,8 @@ def step_of(parent: int) -> tuple[int, Via]:
 def key_of(address: int, bits: int) -> int:
     """Address and mode in one number."""
     return address << 7 | bits
+
+
+def split(key: int) -> tuple[int, int]:
+    """Address and mode of a key."""
+    return key >> 7, key & 127

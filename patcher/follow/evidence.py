@@ -10,10 +10,9 @@ from typing import Final
 from patcher.binary.model import Binary, Section
 from patcher.follow.knowledge import Knowledge
 from patcher.follow.modes import instruction
-from patcher.follow.pointers import LOW, LOWEST_ABSOLUTE, words_into
+from patcher.follow.pointers import LOW, LOWEST_ABSOLUTE, RELATIVE_LEA, words_into
 from patcher.follow.space import Lane, Space
 
-_RELATIVE: Final = re.compile(rb"[\x48\x4c]\x8d[\x05\x0d\x15\x1d\x25\x2d\x35\x3d]")
 _FROM_GOT: Final = re.compile(
     rb"\x8d[\x80-\x83\x85-\x8b\x8d-\x93\x95-\x9b\x9d-\xa3\xa5-\xab\xad-\xb3\xb5-\xbb\xbd-\xbf]"
 )
@@ -48,7 +47,7 @@ def _relative(space: Space, lane: Lane) -> Iterator[int]:
 def _leas(space: Space, lane: Lane) -> "tuple[array[int], array[int]]":
     """Where the bytes look like it, followed or not, and the addresses."""
     code, places, targets = lane.code, array("Q"), array("Q")
-    for match in _RELATIVE.finditer(code):
+    for match in RELATIVE_LEA.finditer(code):
         at = match.start()
         target = lane.base + at + 7 + int.from_bytes(code[at + 3 : at + 7], "little", signed=True)
         if space.is_code(target):

@@ -21,6 +21,7 @@ from patcher.follow.space import BORDER, MARKS, Lane, Space
 from patcher.follow.targets import relative_target
 from patcher.follow.transfers import Transfers
 from patcher.follow.trial import Trial, stands
+from patcher.follow.vicinity import Vicinity
 from patcher.x86.walk import BRANCH, CALL, END, SENSITIVE, STOP, Item
 
 _SELDOM: Final = 16
@@ -43,6 +44,7 @@ class Explorer:
         self.returning = Returning(space, self.work)
         self.settled = SettledBranches(knowledge.size)
         self.hindsight = Hindsight(space, self.parents)
+        self.vicinity = Vicinity(space)
         self.calls, self.transfers = Calls(self), Transfers(self)
         self.instructions = self._visits = 0
         self.spent = self.dirty = False

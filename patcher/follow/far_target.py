@@ -9,7 +9,7 @@ import re
 from typing import Final
 
 from patcher.binary.model import Privilege
-from patcher.follow.modes import Processor
+from patcher.follow.modes import Processor, starts_protected_mode
 from patcher.follow.segments import descriptor, first_code, linear_candidates
 from patcher.follow.space import Lane, Space
 
@@ -39,9 +39,18 @@ def far_target(
         return first_code(space, here), 64
     if (
         lane.bits == 16 or not now.paging or _reloads(lane, now, behind, offset)
-    ):  # what reloads CS in the same mode
-        return first_code(space, here), 32 if lane.bits == 16 else lane.bits
+    ):  # what reloads CS in the same mode, or prepares to leave it
+        target = first_code(space, here)
+        leaves = lane.bits == 32 and _is_switch(space, target)
+        return target, 16 if leaves else 32 if lane.bits == 16 else lane.bits
     return None
+
+
+def _is_switch(space: Space, target: int) -> bool:
+    """Is it 16-bit code that writes CR0 and jumps far: the last but one step back to real mode (SDM vol. 3A, 9.9.2)?"""
+    index = space.section_index(target)
+    base = space.binary.sections[index].address
+    return space.is_code(target) and starts_protected_mode(space.code(index), target - base)
 
 
 def _reloads(lane: Lane, now: Processor, behind: int, target: int) -> bool:

@@ -110,8 +110,8 @@ def _bounded(
     if count is None and stride == 1:  # an index that was scaled on its own
         stride = entry.size
     if count is None:
-        count = _own_limit(space, state, index)
-    return Shape(start, stride, entry.size, entry.signed, plus, count)
+        count = _of_byte_table(space, state, index)
+    return Shape(start, stride, entry.size, entry.signed, plus, count, _most(index))
 
 
 def _is_about(value: Value, index: Unknown) -> bool:
@@ -126,10 +126,15 @@ def _is_about(value: Value, index: Unknown) -> bool:
     return unknown.of.terms[0][0] == index
 
 
-def _own_limit(space: Space, state: State, index: Unknown) -> int | None:
-    """The number of entries that an index can name by what it is: masked, a byte, an entry of a byte table."""
+def _most(index: Unknown) -> int | None:
+    """The number of entries that an index under a mask can name; the table may have fewer."""
     if index.kind is Kind.MASKED and index.number & (index.number + 1) == 0:
         return index.number + 1
+    return None
+
+
+def _of_byte_table(space: Space, state: State, index: Unknown) -> int | None:
+    """The number of entries that the entries of a byte table name."""
     if index.kind is Kind.LOADED and index.size == 1 and not index.signed and index.of is not None:
         return _byte_table_limit(space, state, index.of)
     return None

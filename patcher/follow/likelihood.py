@@ -8,10 +8,12 @@ instructions, rare anywhere but in kernels, as no more than that.
 """
 
 import re
+from collections.abc import Iterator
 from functools import cache
 from typing import Final
 
 from patcher.catalogue import classify
+from patcher.follow.rejected import is_rejected
 from patcher.follow.space import Lane
 from patcher.x86.decode import Flow, Truncated, decode, flow
 from patcher.x86.insn import VEX_MAP, Insn
@@ -93,17 +95,20 @@ PREFIXES: Final = dict(zip(b"\x26\x2e\x36\x3e\x64\x65\x66\x67\xf0\xf2\xf3", rang
 _PREFIX_ODDS: Final = {32: "AAAJDIQAONQ", 64: "ASACMHUASXU"}
 
 _TEXT: Final = re.compile(
+    rb"(?!(?:A?[P-W]){6})(?:"  # pushes of registers, behind A of the upper eight: functions begin with rows of them
     rb"[\t\n\r\x1b -~]{5,}\0"
-    rb"|(?=(?:[^a-z ]{0,10}[a-z ]){2})[\t\n\r -~]{12,}"  # "AWAVAUATUSH" is what 64-bit functions begin with
+    rb"|(?=(?:[^a-z ]{0,10}[a-z ]){2})[\t\n\r -~]{12,}"
     rb"|(?:[ -~]\0){4,}"
     rb"|(?<=[ -~][ -~]\0)[\t\n\r\x1b -~]{2,}\0"  # behind another text
-    rb"|[ -~]+\0[ -~]{3,}\0"
+    rb"|[ -~]+\0[ -~]{3,}\0)"
 )
 """What text looks like; of 510,000 functions of real programs 13 begin so."""
 
 BAD: Final = -8.0
 """The score of bytes that are no instruction."""
 _SENSITIVE: Final = -0.5
+_SKIPPED: Final = 256
+"""A call over so few bytes may have pushed their address: they are text, or other data."""
 
 
 @cache
@@ -118,6 +123,8 @@ def _odds(bits: int) -> tuple[tuple[float, ...], ...]:
 
 def instruction_score(insn: Insn) -> float:
     """Bits of evidence that an instruction gives for being code."""
+    if is_rejected(insn):
+        return BAD
     odds = _odds(insn.bits)
     score = odds[insn.opmap][insn.opcode] if insn.opmap < 2 else _rest(insn, odds)
     if classify(insn) is not None:
@@ -142,22 +149,25 @@ def is_text(lane: Lane, offset: int) -> bool:
     return _TEXT.match(lane.code, offset) is not None
 
 
-def score(lane: Lane, offset: int, count: int) -> tuple[float, int]:
-    """The sum over up to `count` instructions in a row from `offset`, and how many they were; a jump ends them."""
-    total, number = 0.0, 0
-    while number < count and offset < lane.size:
+def in_a_row(lane: Lane, offset: int, count: int) -> Iterator[tuple[int, Insn | None]]:
+    """Offsets and instructions in a row from `offset`: up to `count`, to a jump, or to None, which is none."""
+    for _ in range(count):
         try:
-            insn = decode(lane.code, offset, lane.bits)
+            insn = decode(lane.code, offset, lane.bits) if offset < lane.size else None
         except Truncated:
             insn = None
-        number += 1
-        if insn is None:
-            return total + BAD, number
-        total += instruction_score(insn)
+        yield offset, insn
+        if insn is None or flow(insn) in (Flow.JUMP, Flow.STOP):
+            return
         offset += insn.length
-        if flow(insn) in (Flow.JUMP, Flow.STOP):
-            break
-    return total, number
+        if flow(insn) is Flow.CALL and insn.relative and 0 < insn.imm < _SKIPPED:
+            offset += insn.imm
+
+
+def score(lane: Lane, offset: int, count: int) -> tuple[float, int]:
+    """The sum over up to `count` instructions in a row from `offset`, and how many they were; a jump ends them."""
+    scores = [BAD if insn is None else instruction_score(insn) for _, insn in in_a_row(lane, offset, count)]
+    return sum(scores), len(scores)
 
 
 def plausibility(lane: Lane, offset: int, count: int) -> float:

@@ -57,15 +57,31 @@ Recent = list[tuple[int, Insn, bool]]
 
 
 def _bits_written(recent: Recent, register: int) -> tuple[int, int]:
-    """Bits that the last instructions set and cleared in a register, by immediates."""
+    """Bits that the last instructions set and cleared in a register, by immediates, since it was loaded."""
     ones = zeros = 0
     for _, insn, _ in recent:
+        if _loads(insn, register):
+            ones = zeros = 0
+            continue
         target = insn.rm if insn.modrm is not None else EAX
         if target != register or insn.is_memory:
             continue
         bits = _change(insn)
         ones, zeros = ones & ~bits[1] | bits[0], zeros & ~bits[0] | bits[1]
     return ones, zeros
+
+
+def _loads(insn: Insn, register: int) -> bool:
+    """Does it replace a register's value: by a control register, an MSR, the machine status word, another register?"""
+    if insn.opmap == 1:
+        of_control = insn.opcode == 0x20 or (insn.opcode == 0x01 and insn.reg == 4 and not insn.is_memory)
+        return (of_control and insn.rm == register) or (insn.opcode == 0x32 and register == EAX)
+    if insn.opmap != 0:
+        return False
+    if insn.opcode & 0xF8 in (0xB8, 0x58):
+        return insn.opcode & 7 == register
+    written = insn.reg if insn.opcode == 0x8B else insn.rm if not insn.is_memory else None
+    return insn.opcode in (0x89, 0x8B) and written == register
 
 
 def _change(insn: Insn) -> tuple[int, int]:
@@ -157,7 +173,7 @@ def starts_protected_mode(code: bytes, offset: int) -> bool:
             return False
         if insn.opmap == 1 and (insn.opcode, insn.reg) in ((0x22, 0), (0x01, 6)):
             switched = 4
-        elif insn.opmap == 0 and insn.opcode == 0xEA:
+        elif insn.opmap == 0 and (insn.opcode == 0xEA or (insn.opcode, insn.reg) == (0xFF, 5)):
             return switched > 0
         elif flow(insn) in (Flow.JUMP, Flow.STOP) and insn.opcode != 0xEB:
             return False

@@ -8,6 +8,8 @@ from typing import Final
 from patcher.binary.model import Binary, Section
 
 LOW: Final = 0xFFFFFFFF
+RELATIVE_LEA: Final = re.compile(rb"[\x48\x4c]\x8d[\x05\x0d\x15\x1d\x25\x2d\x35\x3d]")
+"""lea disp(%rip), without its four bytes of displacement."""
 LOWEST_ABSOLUTE: Final = 0x1000
 """Below this, words of data are small numbers, not addresses."""
 
@@ -46,3 +48,10 @@ def _words(section: Section, target: Section, size: int) -> Iterator[int]:
             word = int.from_bytes(data[at : at + size], "little")
             if target.address <= word < target.address + len(target.data):
                 yield word
+
+
+def taken_addresses(code: bytes, base: int) -> Iterator[int]:
+    """What `lea disp(%rip)` would take, wherever one can be decoded in 64-bit code at `base`."""
+    for match in RELATIVE_LEA.finditer(code):
+        at = match.end()
+        yield base + at + 4 + int.from_bytes(code[at : at + 4], "little", signed=True)

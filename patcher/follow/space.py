@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Final
 
 from patcher.binary.model import Binary, Section
-from patcher.follow.pointers import data_words
+from patcher.follow.pointers import data_words, taken_addresses
 from patcher.follow.rewrites import Rewrites
 from patcher.follow.state import State
 from patcher.x86.insn import Insn
@@ -139,6 +139,15 @@ class Space:
         """Addresses of code that words of data hold."""
         return tuple(data_words(self.binary))
 
+    @cached_property
+    def taken_in_64_bit_code(self) -> tuple[int, ...]:
+        """Addresses that 64-bit code seems to take into registers, sorted: where objects begin."""
+        codes = [
+            (s.address, self.code(index)) for index, s in enumerate(self.binary.sections) if s.executable
+        ]
+        found = {address for base, code in codes for address in taken_addresses(code, base)}
+        return tuple(sorted(address for address in found if self.section_index(address) >= 0))
+
     def section_index(self, address: int) -> int:
         """The index of the section that holds an address, -1 when none does."""
         index = bisect_right(self._starts, address) - 1
@@ -156,6 +165,16 @@ class Space:
                 return None
             lane = self.lanes[index, bits] = self._new_lane(section, index, bits)
         return lane if address < lane.end else None
+
+    def followed_in(self, address: int) -> list[int]:
+        """The modes in which a followed instruction starts at an address."""
+        index = self.section_index(address)
+        lanes = [self.lanes[key] for key in self.lanes.keys() & {(index, bits) for bits in (16, 32, 64)}]
+        return [
+            lane.bits
+            for lane in lanes
+            if address < lane.end and 0 < lane.lengths[address - lane.base] < MARKS
+        ]
 
     def is_code(self, address: int) -> bool:
         """Does an executable section's data hold this address?"""

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The entries of a jump table, once it is known how the jump uses them: as many as are targets of code."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from patcher.binary.model import Binary
+from patcher.follow.in_step import is_out_of_step
 from patcher.follow.model import JumpTable
 from patcher.follow.segments import linear_candidates, near
 from patcher.follow.space import MARKS, Lane, Space
@@ -37,7 +38,10 @@ class Targets:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A table as the jump uses it: entry i is at `base + stride * i`, its target `plus` more than the entry."""
+    """A table as the jump uses it: entry i is at `base + stride * i`, its target `plus` more than the entry.
+
+    `count` is the number of entries, where a comparison tells it, and `most` what a mask lets the index name at most.
+    """
 
     base: int
     stride: int
@@ -45,6 +49,7 @@ class Shape:
     signed: bool
     plus: int
     count: int | None
+    most: int | None = None
 
 
 def read_table(space: Space, lane: Lane, at: int, shape: Shape, known: Mapping[int, JumpTable]) -> Targets:
@@ -54,7 +59,7 @@ def read_table(space: Space, lane: Lane, at: int, shape: Shape, known: Mapping[i
         if found:
             end = base + shape.stride * (len(found) - 1) + shape.size
             return Targets(
-                tuple(dict.fromkeys(found)), JumpTable(base, end, at), bounded=shape.count is not None
+                tuple(dict.fromkeys(found)), JumpTable(base, end, at), bounded=bool(shape.count or shape.most)
             )
     return Targets()
 
@@ -78,7 +83,7 @@ def _entries(
     found: list[int] = []
     mask = bits_mask(8 if lane.bits == 64 else 4)
     nearest: int | None = None
-    most = min(shape.count or UNBOUNDED, MOST_ENTRIES)
+    most = min(shape.count or _most(space, lane, base, shape), MOST_ENTRIES)
     for number in range(most):
         address = base + shape.stride * number
         entry = space.read(address, shape.size, shape.signed)
@@ -90,8 +95,9 @@ def _entries(
             break
         target = entry + shape.plus & mask
         target = near(space, lane, target)
-        outside = shape.count is None and lane.bits != 16 and not around[0] <= target < around[1]
-        if outside or not _may_be_target(space, lane, target):
+        outside = not (shape.count or shape.most) and lane.bits != 16 and not around[0] <= target < around[1]
+        guessed = not (shape.count or shape.most)
+        if outside or not _may_be_target(space, lane, target) or (guessed and _is_inside(lane, target)):
             if shape.count is None or not found:
                 break
             continue
@@ -101,10 +107,27 @@ def _entries(
     return found
 
 
+def _most(space: Space, lane: Lane, base: int, shape: Shape) -> int:
+    """How many entries a table of which no comparison tells the size has at most: what a mask lets the index name, and
+    none in another object, whose address the code takes as it takes the table's own."""
+    most = shape.most or UNBOUNDED
+    if lane.bits != 64:
+        return most
+    index = bisect_left(space.taken_in_64_bit_code, base)
+    itself, *behind = space.taken_in_64_bit_code[index : index + 2] or (None,)
+    return min((behind[0] - base) // shape.stride, most) if itself == base and behind else most
+
+
 def _is_code_there(lane: Lane, address: int) -> bool:
     """Is followed code at this address? Then a table without known size ends there."""
     offset = address - lane.base
     return 0 <= offset < lane.size and 0 < lane.lengths[offset] < MARKS
+
+
+def _is_inside(lane: Lane, target: int) -> bool:
+    """Does a target lie inside an instruction, as the bytes before it tell?"""
+    offset = target - lane.base
+    return 0 <= offset < lane.size and not lane.lengths[offset] and is_out_of_step(lane, offset)
 
 
 def _may_be_target(space: Space, lane: Lane, target: int) -> bool:

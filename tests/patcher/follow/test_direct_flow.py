@@ -4,7 +4,7 @@
 from itertools import pairwise
 
 import pytest
-from followed import follow_bytes, followed, program
+from followed import BASE, follow_bytes, followed, program
 from stopwatch import ending_after
 
 from patcher.auditing.model import Tier
@@ -185,3 +185,7 @@ def test_a_round_that_the_limit_cuts_leaves_what_the_one_before_it_found() -> No
     assert counts[0] == 0
     assert counts[-1] == 21 < counts[2]
     assert min(counts[1:]) >= 21
+def test_instructions_of_amd_alone_keep_the_step() -> None:
+    code = bytes.fromhex("8fe878c2e410 8fe878c2ed10 0fa2 c3")
+    found = follow_bytes(code, {"start": BASE, "cpuid": BASE + 12}, 64)
+    assert found.sites() == {BASE + 12}

@@ -67,3 +67,15 @@ def test_one_word_alone_is_no_table() -> None:
         ".balign 0x10\ntable: .long one, 0"
     )
     assert "one" not in followed(text).reached()
+
+
+def test_one_byte_of_a_constant_is_no_padding() -> None:
+    data = ".byte 0xff, 0xff, 0x40, 0xa1, 0x11, 0x22, 0x33, 0xff, 0xff, 0xff, 0x31, 0x02, 0xff, 0xff, 0xcc\n"
+    text = f"start: ret\n{data}.balign 0x10, 0xcc\nlonely: {_FUNCTION}"
+    assert "lonely" not in followed(text).likely()
+    assert "lonely" in followed(text.replace("0xff, 0xff, 0xcc", "0xff, 0xc3, 0xcc")).likely()
+
+
+def test_traps_behind_what_never_returns_are_fill() -> None:
+    text = "start: call never\nnop\nint3\nint3\n.balign 0x10, 0xcc\nnever: cli\nhlt\njmp never\n"
+    assert followed(text).sites(Tier.LIKELY) == set()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The mode along a path: real, protected and long mode in one program."""
 
-from followed import follow_bytes, followed
+from followed import follow_bytes, followed, program
 
 from patcher.binary.model import Privilege
 from patcher.follow import ProblemKind
@@ -92,3 +92,39 @@ def test_a_far_jump_whose_offset_is_filled_in_at_run_time_does_not_lead_to_the_s
     found = follow_bytes(code, {"start": 0x268}, 16, 0x268, privilege=Privilege.KERNEL)
     assert found.reached(32) == set()
     assert found.problems() == {ProblemKind.UNRESOLVED_JUMP}
+
+
+def test_what_another_processor_starts_with_may_jump_through_memory() -> None:
+    copy = bytes.fromhex("fa 31c0 8ed8 0f20c0 6683c801 0f22c0 2e66ff2d").ljust(24, b"\x90")
+    code = bytes.fromhex("be 10104000 bf 00900000 c3").ljust(16, b"\x90") + copy
+    found = follow_bytes(code, {"start": 0x401000, "real": 0x401010})
+    assert found.reached(16) == {"real"}
+    assert "real" not in found.reached(32)
+
+
+def test_bits_of_what_a_register_held_before_cr0_was_read_tell_nothing() -> None:
+    text = (
+        "start: andb $0xf0, %al\nmovb %al, 0x500000\nmovl $0x50022, %ecx\nmovl %cr0, %eax\n"
+        "andl $0x80000011, %eax\norl %ecx, %eax\nmovl %eax, %cr0\n.byte 0xea\n.long next\n.short 0x60\nnext: cli\nhlt"
+    )
+    found = followed(text, privilege=Privilege.KERNEL)
+    assert "next" in found.reached(32)
+    assert found.reached(16) == set()
+
+
+def test_what_is_followed_in_one_mode_is_not_followed_in_another_because_it_is_named() -> None:
+    text = "start: pushq $0x23\npushq $legacy\nlretq\nlegacy: .byte 0x89, 0xc3, 0x89, 0xd1, 0x89, 0xc8, 0xc3"
+    code, labels = program(text, 64)
+    found = follow_bytes(code, labels, 64, pointers=(labels["legacy"],))
+    assert found.reached(32) == {"legacy"}
+    assert found.reached(64) == {"start"}
+
+
+def test_a_far_return_to_what_goes_back_to_real_mode_leads_into_16_bit_code() -> None:
+    found = followed(
+        "start: pushl $0x28\npushl $back\nlretl\n"
+        "back: .byte 0x0f, 0x20, 0xc0, 0x66, 0x83, 0xe0, 0xfe, 0x0f, 0x22, 0xc0, 0xea, 0xf0, 0xff, 0, 0xf0",
+        privilege=Privilege.KERNEL,
+    )
+    assert found.reached(16) == {"back"}
+    assert found.reached(32) == {"start"}
