@@ -89,13 +89,16 @@ _f    JAJJAAVVAAAAACIK
 _REST: Final = {32: "SYG", 64: "OWV"}
 """Maps 0F 38 and 0F 3A, and VEX."""
 PREFIXES: Final = dict(zip(b"\x26\x2e\x36\x3e\x64\x65\x66\x67\xf0\xf2\xf3", range(11), strict=True))
-_PREFIX_ODDS: Final = {32: "AAAJDIQAONQ", 64: "ASACMHUASXU"}
+_PREFIX_ODDS: Final = {16: "UQAJEEUSJJR", 32: "AAAJDIQAONQ", 64: "ASACMHUASXU"}
+"""In 16-bit code `gcc -m16` changes sizes of operands and addresses nearly everywhere, and data hardly ever does."""
 
 _TEXT: Final = re.compile(rb"[\t\n\r\x1b -~]{5,}\0|[\t\n\r -~]{12,}|(?:[ -~]\0){4,}")
 
 BAD: Final = -8.0
 """The score of bytes that are no instruction."""
 _SENSITIVE: Final = -0.5
+_NOP: Final = 0x90
+"""No evidence: compilers pad code with it, and linkers data."""
 
 
 @cache
@@ -110,14 +113,16 @@ def _odds(bits: int) -> tuple[tuple[float, ...], ...]:
 
 def instruction_score(insn: Insn) -> float:
     """Bits of evidence that an instruction gives for being code."""
+    if insn.opmap == 0 and insn.opcode == _NOP and not insn.rep:
+        return 0.0
     odds = _odds(insn.bits)
     score = odds[insn.opmap][insn.opcode] if insn.opmap < 2 else odds[2][insn.opmap - 2]
     if classify(insn) is not None:
         score = max(score, _SENSITIVE)
-    letters = _PREFIX_ODDS[64 if insn.bits == 64 else 32]
+    letters = _PREFIX_ODDS[insn.bits]
     for byte in insn.raw[: insn.prefixes]:
         index = PREFIXES.get(byte)
-        if index is not None and not (insn.bits == 16 and byte in (0x66, 0x67, 0x2E, 0x26)):
+        if index is not None:
             score += (ord(letters[index]) - ord("M")) / 2
     return score
 

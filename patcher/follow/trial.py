@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from patcher.follow import overlaps
 from patcher.follow.blame import is_bad
+from patcher.follow.data_runs import reads_as_data
 from patcher.follow.edges import Edge
 from patcher.follow.runs import undo
 from patcher.follow.space import Lane
@@ -20,10 +21,10 @@ PROVED: Final = 512
 
 
 class Trial:
-    """One trial: what was followed in it, and what was known before it."""
+    """One trial: what was followed in it, and what was known before it. `guessed`: nothing names its start."""
 
-    def __init__(self, later: int, sites: int) -> None:
-        self.failed = False
+    def __init__(self, later: int, sites: int, guessed: bool = False) -> None:
+        self.failed, self.guessed = False, guessed
         self.later, self.sites = later, sites
         self.size = 0
         self.runs: list[tuple[Lane, int, int]] = []
@@ -42,9 +43,9 @@ class Trial:
             undo(lane, start, end)
 
 
-def attempt(x: Explorer, edge: Edge) -> bool:
+def attempt(x: Explorer, edge: Edge, guessed: bool = False) -> bool:
     """Follow an edge on trial: what it leads to stays, or nothing of it does (then False)."""
-    trial = x.trial = Trial(len(x.later), len(x.sites))
+    trial = x.trial = Trial(len(x.later), len(x.sites), guessed)
     x.returning.trial = trial
     x.explore([edge])
     if x.trial is not None:
@@ -71,9 +72,10 @@ def end_trial(x: Explorer, trial: Trial) -> None:
 
 def stands(x: Explorer, trial: Trial, lane: Lane, start: int, items: list[Item], count: int) -> bool:
     """Does a trial go on after this run? When it went on long enough it is none any more."""
-    trial.runs.append((lane, start, items[-1][0] + items[-1][1]))
+    end = items[-1][0] + items[-1][1]
+    trial.runs.append((lane, start, end))
     trial.size += count
-    if is_bad(x, lane, items):
+    if is_bad(x, lane, items) or (trial.guessed and reads_as_data(lane, start, end)):
         trial.failed = True
         return False
     if trial.size > PROVED:

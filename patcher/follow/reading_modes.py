@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""In which mode bytes are code, where a section holds code of several: firmware mixes 16-bit and 32-bit functions.
+
+Code that was compiled for one mode soon reads badly in another, since immediates have other sizes. A function right
+behind another one mostly has its mode.
+"""
+
+from typing import Final
+
+from patcher.follow.likelihood import score
+from patcher.follow.space import Lane, Space
+
+_EXPECTED: Final = 12.0
+"""How much more another mode's reading must look like code than the expected one."""
+_LOOK: Final = 24
+
+
+def lanes_of(space: Space, index: int) -> list[Lane]:
+    """The lanes of a section in which something was followed, and that of its own mode, which is the first."""
+    section = space.binary.sections[index]
+    own = space.lane(section.address, section.mode)
+    others = [lane for (number, _), lane in space.lanes.items() if number == index and lane is not own]
+    return others if own is None else [own, *others]
+
+
+def readings(space: Space, address: int, bits: int, named: bool) -> list[int]:
+    """The modes in which a section has code, the one in which an address looks most like it first.
+
+    What names the address says `bits`; where nothing does, the function before says which mode is likely.
+    """
+    index = space.section_index(address)
+    lanes = lanes_of(space, index) if index >= 0 and space.binary.sections[index].executable else []
+    if len(lanes) < 2:
+        return [bits]
+    offset = address - lanes[0].base
+    claims = {bits: -_EXPECTED}
+    for lane in lanes:
+        expected = lane.bits == bits if named else lane.before(offset) is not None
+        claims[lane.bits] = score(lane, offset, _LOOK)[0] + _EXPECTED * expected
+    return sorted(claims, key=claims.__getitem__, reverse=True)
