@@ -17,9 +17,11 @@ from patcher.follow.reading_modes import lanes_of, readings
 from patcher.follow.remains import Remains, narrowed, remains
 from patcher.follow.space import MARKS, Lane
 
+BEHIND_RETURN: Final = 30.0
+"""The same behind what may be a return, or any byte of that value."""
 _PASSES: Final = 3
 _IN_ONE_GAP: Final = 256
-_BEGINNINGS: Final = re.compile(rb"(?:%b)|[\xc3\xcb\xcf]|[\xc2\xca].\0" % PADDING.pattern, re.DOTALL)
+_BEGINNINGS: Final = re.compile(rb"(?:%b)|(?P<returns>[\xc3\xcb\xcf]|[\xc2\xca].\0)" % PADDING.pattern, re.DOTALL)
 """What ends before functions begin: padding, and returns."""
 
 
@@ -47,23 +49,22 @@ def _try_gap(x: Explorer, start: int, end: int) -> int:
     """Follow one gap on trial: from its start, from behind what ends functions, and on behind each function found."""
     found = 0
     index = x.space.section_index(start)
-    for address in _starts(x, start, end):
+    for address, least in _starts(x, start, end):
         following: int | None = address
-        while following is not None and following < end and _try(x, index, following):
-            found += 1
+        while following is not None and following < end and _try(x, index, following, least):
+            found, least = found + 1, LEAST
             following = _behind(x, index, following, end)
     return found
 
 
-def _try(x: Explorer, index: int, address: int) -> bool:
-    """Follow one address on trial in the mode in which it looks most like code, or in another."""
+def _try(x: Explorer, index: int, address: int, least: float) -> bool:
+    """Follow one address on trial in the mode in which it looks most like code."""
     section = x.binary.sections[index]
     offset = address - section.address
     if any(lane.lengths[offset] or lane.covers(offset) is not None for lane in lanes_of(x.space, index)):
         return False
-    return any(
-        try_at(x, address, bits, LEAST, guessed=True) for bits in readings(x.space, address, section.mode, named=False)
-    )
+    bits = readings(x.space, address, section.mode, named=False)[0]
+    return try_at(x, address, bits, least, guessed=True)
 
 
 def _behind(x: Explorer, index: int, address: int, end: int) -> int | None:
@@ -84,14 +85,16 @@ def _length(lane: Lane, offset: int) -> int:
     return length if length < MARKS else 0
 
 
-def _starts(x: Explorer, start: int, end: int) -> Iterator[int]:
-    yield start
+def _starts(x: Explorer, start: int, end: int) -> Iterator[tuple[int, float]]:
+    """Where in a gap functions may begin, and how much evidence they must show."""
+    yield start, LEAST
     index = x.space.section_index(start)
     base, code = x.binary.sections[index].address, x.space.code(index)
     count = 0
     for match in _BEGINNINGS.finditer(code, start - base, end - base):
-        if code[match.start()] in b"\xc2\xc3\xca\xcb\xcf" or match.end() % 16 == 0 or len(match[0]) >= 4:
-            yield base + match.end()
+        returns = match.lastgroup is not None
+        if returns or match.end() % 16 == 0 or len(match[0]) >= 4:
+            yield base + match.end(), BEHIND_RETURN if returns else LEAST
             count += 1
             if count == _IN_ONE_GAP:
                 return

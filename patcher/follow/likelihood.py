@@ -12,8 +12,9 @@ from functools import cache
 from typing import Final
 
 from patcher.catalogue import classify
+from patcher.follow.modes import instruction
 from patcher.follow.space import Lane
-from patcher.x86.decode import Flow, Truncated, decode, flow
+from patcher.x86.decode import Flow, flow
 from patcher.x86.insn import Insn
 
 _ODDS_32: Final = """
@@ -117,8 +118,8 @@ def instruction_score(insn: Insn) -> float:
         return 0.0
     odds = _odds(insn.bits)
     score = odds[insn.opmap][insn.opcode] if insn.opmap < 2 else odds[2][insn.opmap - 2]
-    if classify(insn) is not None:
-        score = max(score, _SENSITIVE)
+    if score < _SENSITIVE and classify(insn) is not None:
+        score = _SENSITIVE
     letters = _PREFIX_ODDS[insn.bits]
     for byte in insn.raw[: insn.prefixes]:
         index = PREFIXES.get(byte)
@@ -136,10 +137,7 @@ def score(lane: Lane, offset: int, count: int) -> tuple[float, int]:
     """The sum over up to `count` instructions in a row from `offset`, and how many they were; a jump ends them."""
     total, number = 0.0, 0
     while number < count and offset < lane.size:
-        try:
-            insn = decode(lane.code, offset, lane.bits)
-        except Truncated:
-            insn = None
+        insn = instruction(lane, offset)
         number += 1
         if insn is None:
             return total + BAD, number
