@@ -63,9 +63,9 @@ def _try_in_table(x: Explorer, address: int) -> bool:
 
 def _try_in_any_mode(x: Explorer, address: int, bits: int) -> bool:
     """Follow what is named in the mode in which it looks most like code. In an image without sections it may as well be
-    data."""
+    data; and any number may be an offset in 16-bit code."""
     flat = all(section.executable for section in x.binary.sections)
-    return any(_try_in(x, address, mode, flat) for mode in readings(x.space, address, bits, named=True))
+    return any(_try_in(x, address, mode, flat) for mode in readings(x.space, address, bits, named=bits != 16))
 
 
 def _try_in(x: Explorer, address: int, bits: int, flat: bool) -> bool:

@@ -94,8 +94,8 @@ class FarTransfers:
         address = state.address(insn, lane.base + offset).known
         for place in () if address is None else self._places(lane, insn, address, state):
             pointer, selector = self.space.read(place, _width(insn)), self.space.read(place + _width(insn), 2)
-            if pointer is not None and selector is not None:
-                return pointer, selector
+            if pointer is not None and selector is not None and (pointer or selector):
+                return pointer, selector  # zero stands for what is filled in when the program runs
         return None
 
     def _places(self, lane: Lane, insn: Insn, address: int, state: State) -> tuple[int, ...]:

@@ -8,11 +8,16 @@ behind another one mostly has its mode.
 from typing import Final
 
 from patcher.follow.likelihood import score
-from patcher.follow.space import Lane, Space
+from patcher.follow.modes import instruction
+from patcher.follow.space import MARKS, Lane, Space
+from patcher.follow.targets import relative_target
+from patcher.x86.decode import Flow, flow
 
 _EXPECTED: Final = 12.0
 """How much more another mode's reading must look like code than the expected one."""
 _LOOK: Final = 24
+_TO_FUNCTION: Final = 8.0
+"""Bits of evidence in a call of what is followed: of a few hundred bytes one begins an instruction that is called."""
 
 
 def lanes_of(space: Space, index: int) -> list[Lane]:
@@ -36,5 +41,20 @@ def readings(space: Space, address: int, bits: int, named: bool) -> list[int]:
     claims = {bits: -_EXPECTED}
     for lane in lanes:
         expected = lane.bits == bits if named else lane.before(offset) is not None
-        claims[lane.bits] = score(lane, offset, _LOOK)[0] + _EXPECTED * expected
+        claims[lane.bits] = score(lane, offset, _LOOK)[0] + _calls(lane, offset) + _EXPECTED * expected
     return sorted(claims, key=claims.__getitem__, reverse=True)
+
+
+def _calls(lane: Lane, offset: int) -> float:
+    """What its first direct calls tell: read in the wrong mode they go anywhere, in the right one to functions."""
+    total = 0.0
+    for _ in range(_LOOK):
+        insn = instruction(lane, offset) if offset < lane.size else None
+        if insn is None or flow(insn) in (Flow.JUMP, Flow.STOP):
+            break
+        if flow(insn) is Flow.CALL and insn.relative:
+            to = relative_target(lane, offset, insn.length) - lane.base
+            known = 0 <= to < lane.size and 0 < lane.lengths[to] < MARKS
+            total += _TO_FUNCTION if known else 0.0
+        offset += insn.length
+    return total
