@@ -14,7 +14,7 @@ from patcher.follow.explorer import Explorer
 from patcher.follow.likelihood import is_text, plausibility, score
 from patcher.follow.modes import START, Processor, starts_protected_mode
 from patcher.follow.padding import follows_end, padding_before
-from patcher.follow.reading_modes import readings
+from patcher.follow.reading_modes import is_taken, readings
 from patcher.follow.remains import remains
 from patcher.follow.space import Lane
 from patcher.follow.trial import attempt
@@ -64,6 +64,8 @@ def _try_in_table(x: Explorer, address: int) -> bool:
 def _try_in_any_mode(x: Explorer, address: int, bits: int) -> bool:
     """Follow what is named in the mode in which it looks most like code. In an image without sections it may as well be
     data; and any number may be an offset in 16-bit code."""
+    if x.space.is_code(address) and is_taken(x.space, address):
+        return False
     flat = all(section.executable for section in x.binary.sections)
     return any(_try_in(x, address, mode, flat) for mode in readings(x.space, address, bits, named=bits != 16))
 

@@ -13,7 +13,7 @@ from typing import Final
 from patcher.follow.candidates import LEAST, try_at
 from patcher.follow.explorer import Explorer
 from patcher.follow.padding import PADDING
-from patcher.follow.reading_modes import lanes_of, readings
+from patcher.follow.reading_modes import is_taken, lanes_of, readings
 from patcher.follow.remains import Remains, narrowed, remains
 from patcher.follow.space import MARKS, Lane
 
@@ -59,11 +59,9 @@ def _try_gap(x: Explorer, start: int, end: int) -> int:
 
 def _try(x: Explorer, index: int, address: int, least: float) -> bool:
     """Follow one address on trial in the mode in which it looks most like code."""
-    section = x.binary.sections[index]
-    offset = address - section.address
-    if any(lane.lengths[offset] or lane.covers(offset) is not None for lane in lanes_of(x.space, index)):
+    if is_taken(x.space, address):
         return False
-    bits = readings(x.space, address, section.mode, named=False)[0]
+    bits = readings(x.space, address, x.binary.sections[index].mode, named=False)[0]
     return try_at(x, address, bits, least, guessed=True)
 
 

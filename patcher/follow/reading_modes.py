@@ -28,6 +28,13 @@ def lanes_of(space: Space, index: int) -> list[Lane]:
     return others if own is None else [own, *others]
 
 
+def is_taken(space: Space, address: int) -> bool:
+    """Does an address of code lie in an instruction that was followed, in any mode?"""
+    lanes = lanes_of(space, space.section_index(address))
+    offset = address - lanes[0].base
+    return any(lane.lengths[offset] or lane.covers(offset) is not None for lane in lanes)
+
+
 def readings(space: Space, address: int, bits: int, named: bool) -> list[int]:
     """The modes in which a section has code, the one in which an address looks most like it first.
 

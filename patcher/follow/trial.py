@@ -10,7 +10,7 @@ from patcher.follow.blame import is_bad
 from patcher.follow.data_runs import reads_as_data
 from patcher.follow.edges import Edge
 from patcher.follow.runs import undo
-from patcher.follow.space import Lane
+from patcher.follow.space import MARKS, Lane, Space
 from patcher.x86.walk import Item
 
 if TYPE_CHECKING:
@@ -37,10 +37,22 @@ class Trial:
         """Does it share bytes with what is followed?"""
         return any(overlaps.within(lane, start, end) for lane, start, end in self.runs)
 
+    def reads_anew(self, space: Space) -> bool:
+        """Does it read in one mode what was followed in another? Only what is named for certain may do that."""
+        return self.guessed and any(
+            other is not lane and other.index == lane.index and _has_code(other, start, end)
+            for lane, start, end in self.runs
+            for other in space.lanes.values()
+        )
+
     def undo(self) -> None:
         """Take its instructions back."""
         for lane, start, end in self.runs:
             undo(lane, start, end)
+
+
+def _has_code(lane: Lane, start: int, end: int) -> bool:
+    return any(0 < length < MARKS for length in lane.lengths[start:end])
 
 
 def attempt(x: Explorer, edge: Edge, guessed: bool = False) -> bool:
@@ -57,7 +69,7 @@ def attempt(x: Explorer, edge: Edge, guessed: bool = False) -> bool:
 
 def end_trial(x: Explorer, trial: Trial) -> None:
     """Keep what was followed on trial, or forget it."""
-    trial.failed = trial.failed or x.spent or trial.overlaps()
+    trial.failed = trial.failed or x.spent or trial.overlaps() or trial.reads_anew(x.space)
     x.trial = None
     if not trial.failed:
         x.returning.accept(trial)
