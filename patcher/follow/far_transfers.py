@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from patcher.follow.explorer import Explorer
 
 FAR_JUMP: Final = 0xEA
+_LOOK_BACK: Final = 64
+"""How many instructions before a far transfer are evaluated: a switch of modes sets up much before it jumps."""
 
 
 class FarTransfers:
@@ -35,7 +37,7 @@ class FarTransfers:
         if insn.opcode == FAR_JUMP:
             self._switch(lane, offset, now, insn.imm2, insn.imm, owner, insn.operand_size == 16)
             return
-        state, _ = self.x.hindsight.state(lane, offset, 24)
+        state, _ = self.x.hindsight.state(lane, offset, _LOOK_BACK)
         if len(state.stack) >= 2 and state.stack[-1].known is not None:
             selector = state.stack[-2].known
             self._switch(lane, offset, now, selector, state.stack[-1].const, owner)
@@ -80,7 +82,7 @@ class FarTransfers:
 
     def _stored(self, lane: Lane, offset: int, insn: Insn) -> tuple[int, int | None] | None:
         """Offset and selector as the path stored or pushed them."""
-        state, _ = self.x.hindsight.state(lane, offset, 24)
+        state, _ = self.x.hindsight.state(lane, offset, _LOOK_BACK)
         where, slot = state.address(insn, lane.base + offset), stack_slot(state, insn)
         first = state.slots.get(where) if slot is None else state.stack[slot]
         if first is None or first.known is None:
@@ -90,7 +92,7 @@ class FarTransfers:
         return first.const, selector and selector & 0xFFFF
 
     def _in_file(self, lane: Lane, offset: int, insn: Insn) -> tuple[int, int | None] | None:
-        state, _ = self.x.hindsight.state(lane, offset, 24)
+        state, _ = self.x.hindsight.state(lane, offset, _LOOK_BACK)
         address = state.address(insn, lane.base + offset).known
         for place in () if address is None else self._places(lane, insn, address, state):
             pointer, selector = self.space.read(place, _width(insn)), self.space.read(place + _width(insn), 2)

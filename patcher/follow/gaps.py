@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from patcher.follow.candidates import LEAST, try_at
+from patcher.follow.data_runs import Judged
 from patcher.follow.explorer import Explorer
 from patcher.follow.padding import PADDING
 from patcher.follow.reading_modes import is_taken, lanes_of, readings
@@ -25,18 +26,19 @@ _BEGINNINGS: Final = re.compile(rb"(?:%b)|(?P<returns>[\xc3\xcb\xcf]|[\xc2\xca].
 """What ends before functions begin: padding, and returns."""
 
 
-def try_gaps(x: Explorer) -> Remains:
+def try_gaps(x: Explorer) -> tuple[Remains, int]:
     """Follow on trial the calls' returns that were not followed, then the starts of gaps, a few times over; returns
-    what is left over at the end."""
+    what is left over at the end, and how many bytes of it are data."""
     _try_returns(x)
     left = remains(x.space)
+    judged = Judged(x.space, left.gaps)
     for _ in range(_PASSES):
-        found = sum(_try_gap(x, start, end) for start, end in left.gaps)
+        found = sum(_try_gap(x, judged, start, end) for start, end in left.gaps)
         if not found:
             break
         _try_returns(x)
         left = narrowed(x.space, left)
-    return left
+    return left, judged.count(left.gaps)
 
 
 def _try_returns(x: Explorer) -> None:
@@ -45,12 +47,12 @@ def _try_returns(x: Explorer) -> None:
             try_at(x, address, bits, 0.0)
 
 
-def _try_gap(x: Explorer, start: int, end: int) -> int:
+def _try_gap(x: Explorer, judged: Judged, start: int, end: int) -> int:
     """Follow one gap on trial: from its start, from behind what ends functions, and on behind each function found."""
     found = 0
     index = x.space.section_index(start)
     for address, least in _starts(x, start, end):
-        following: int | None = address
+        following = None if judged.deep(address) else address
         while following is not None and following < end and _try(x, index, following, least):
             found, least = found + 1, LEAST
             following = _behind(x, index, following, end)

@@ -151,6 +151,11 @@ class Space:
         index = self.section_index(address)
         return index >= 0 and not self.binary.sections[index].writable
 
+    def is_followed(self, address: int) -> bool:
+        """Does a followed instruction start here? Then its bytes are what runs, be they writable or not."""
+        lanes = (lane for lane in self.lanes.values() if lane.base <= address < lane.end)
+        return any(0 < lane.lengths[address - lane.base] < MARKS for lane in lanes)
+
     def add_data(self, start: int, end: int) -> bool:
         """Note data inside code; True when instructions had been followed there."""
         if (start, end) in self.data:
