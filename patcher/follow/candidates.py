@@ -66,12 +66,11 @@ def _try_in_any_mode(x: Explorer, address: int, bits: int) -> bool:
     data; and any number may be an offset in 16-bit code."""
     if x.space.is_code(address) and is_taken(x.space, address):
         return False
-    flat = all(section.executable for section in x.binary.sections)
-    return any(_try_in(x, address, mode, flat) for mode in readings(x.space, address, bits, named=bits != 16))
+    return any(_try_in(x, address, mode) for mode in readings(x.space, address, bits, named=bits != 16))
 
 
-def _try_in(x: Explorer, address: int, bits: int, flat: bool) -> bool:
-    lane = x.space.lane(address, bits)
+def _try_in(x: Explorer, address: int, bits: int) -> bool:
+    lane, flat = x.space.lane(address, bits), x.space.is_flat
     sure = not flat or (lane is not None and follows_end(lane, address - lane.base))
     return try_at(x, address, bits, None if sure else LEAST, flat)
 

@@ -11,8 +11,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from typing import Final
 
-from patcher.follow.likelihood import BAD, instruction_score
-from patcher.follow.modes import instruction
+from patcher.follow.likelihood import evidence
 from patcher.follow.reading_modes import lanes_of
 from patcher.follow.space import Lane, Space
 
@@ -24,8 +23,7 @@ def reads_as_data(lane: Lane, start: int, end: int) -> bool:
     """Is there data among the instructions that a walk wrote from `start` to `end`?"""
     total = 0.0
     while start < end:
-        insn = instruction(lane, start)
-        total = min(0.0, total + (BAD if insn is None else instruction_score(insn)))
+        total = min(0.0, total + evidence(lane, start)[0])
         if total < ALARM:
             return True
         start += lane.lengths[start] or 1
@@ -79,10 +77,9 @@ def _marks(lane: Lane, start: int, end: int) -> bytearray:
     level, is_data, since, offset = 0.0, False, start, start
     while offset < end:
         match = _PLAIN.match(lane.code, offset, end)
-        insn = None if match else instruction(lane, offset)
-        behind = match.end() if match else offset + (1 if insn is None else insn.length)
-        level += ALARM if match else BAD if insn is None else instruction_score(insn)
-        level = max(ALARM, min(-ALARM, level))
+        found, length, _ = (ALARM, match.end() - offset, True) if match else evidence(lane, offset)
+        behind = offset + length
+        level = max(ALARM, min(-ALARM, level + found))
         if not is_data and level >= 0:
             since = behind
         if level == ALARM and not is_data:

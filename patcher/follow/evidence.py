@@ -98,7 +98,7 @@ def offsets(space: Space, lane: Lane) -> Iterator[int]:
 def tables_in_code(space: Space, gaps: Iterable[tuple[int, int]]) -> Iterator[int]:
     """Addresses of code in bytes that no path reaches, where several such words lie in a row: images without sections
     keep their tables of pointers between the functions."""
-    if space.binary.pointers or any(not section.executable for section in space.binary.sections):
+    if not space.is_flat:
         return
     for start, end in gaps:
         index = space.section_index(start)

@@ -101,6 +101,11 @@ class Space:
         self._fields = binary.fields
 
     @cached_property
+    def is_flat(self) -> bool:
+        """Is it an image without sections and relocations, in which data may lie wherever code may?"""
+        return not self.binary.pointers and all(section.executable for section in self.binary.sections)
+
+    @cached_property
     def named_by_data(self) -> tuple[int, ...]:
         """Addresses of code that words of data hold."""
         return tuple(data_words(self.binary))
