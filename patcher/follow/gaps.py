@@ -20,6 +20,7 @@ from patcher.follow.space import MARKS, Lane
 
 BEHIND_RETURN: Final = 30.0
 """The same behind what may be a return, or any byte of that value."""
+_INT3: Final = b"\xcc"
 _PASSES: Final = 3
 _IN_ONE_GAP: Final = 256
 _BEGINNINGS: Final = re.compile(rb"(?:%b)|(?P<returns>[\xc3\xcb\xcf]|[\xc2\xca].\0)" % PADDING.pattern, re.DOTALL)
@@ -42,9 +43,13 @@ def try_gaps(x: Explorer) -> tuple[Remains, int]:
 
 
 def _try_returns(x: Explorer) -> None:
+    """Follow what is behind calls; behind one that never returns compilers put traps, if anything."""
     for edges in list(x.returning.waiting.values()):
         for address, bits, *_ in edges:
-            try_at(x, address, bits, 0.0)
+            lane = x.space.lane(address, bits)
+            padding = None if lane is None else PADDING.match(lane.code, address - lane.base)
+            if padding is None or _INT3 not in padding[0]:
+                try_at(x, address, bits, 0.0)
 
 
 def _try_gap(x: Explorer, judged: Judged, start: int, end: int) -> int:
@@ -61,7 +66,7 @@ def _try_gap(x: Explorer, judged: Judged, start: int, end: int) -> int:
 
 def _try(x: Explorer, index: int, address: int, least: float) -> bool:
     """Follow one address on trial in the mode in which it looks most like code."""
-    if is_taken(x.space, address):
+    if is_taken(x.space, address) or PADDING.match(x.space.code(index), address - x.binary.sections[index].address):
         return False
     bits = readings(x.space, address, x.binary.sections[index].mode, named=False)[0]
     return try_at(x, address, bits, least, guessed=True)
