@@ -14,8 +14,7 @@ from functools import cache
 from typing import Final
 
 from patcher.follow.space import Lane
-from patcher.x86.decode import MAX_LENGTH
-from patcher.x86.walk import SENSITIVE, STOP, TRUNCATED, UNDECODABLE, entry_at, second
+from patcher.x86.walk import SENSITIVE, STOP, TRUNCATED, UNDECODABLE
 
 _ODDS_32: Final = """
 _0    ALAKAMAAJPAMAIAJ
@@ -126,11 +125,7 @@ def _odds(bits: int) -> _Odds:
 
 def evidence(lane: Lane, offset: int) -> tuple[float, int, bool]:
     """Of what stands at an offset: bits of evidence for being code, its length, and whether control ends there."""
-    code, table = lane.code, lane.table
-    if offset > lane.size - MAX_LENGTH:
-        entry = entry_at(code, offset, lane.bits)
-    else:
-        entry = table.one_byte[code[offset] | code[offset + 1] << 8] or second(code, offset, table)
+    code, entry = lane.code, lane.entry(offset)
     kind = entry >> 4
     if kind & (UNDECODABLE | TRUNCATED):
         return BAD, 1, True

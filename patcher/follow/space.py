@@ -11,9 +11,10 @@ from typing import Final
 
 from patcher.binary.model import Binary, Section
 from patcher.follow.pointers import data_words
+from patcher.x86.decode import MAX_LENGTH
 from patcher.x86.insn import Insn
 from patcher.x86.length_tables import Tables, tables
-from patcher.x86.walk import Item
+from patcher.x86.walk import Item, entry_at, second
 
 DATA: Final = 0xFF
 """A mark: known data, such as a jump table."""
@@ -69,6 +70,13 @@ class Lane:
     def without_marks(self) -> bytearray:
         """The lengths alone."""
         return self.lengths.translate(_NO_MARKS)
+
+    def entry(self, offset: int) -> int:
+        """Kind << 4 | length of what stands at an offset, as `patcher.x86.walk` tells them."""
+        code = self.code
+        if offset > self.size - MAX_LENGTH:
+            return entry_at(code, offset, self.bits)
+        return self.table.one_byte[code[offset] | code[offset + 1] << 8] or second(code, offset, self.table)
 
     def before(self, offset: int) -> int | None:
         """The start of an instruction that ends at `offset`."""
