@@ -90,7 +90,8 @@ _REST: Final = {32: "SYG", 64: "OWV"}
 """Maps 0F 38 and 0F 3A, and VEX."""
 PREFIXES: Final = dict(zip(b"\x26\x2e\x36\x3e\x64\x65\x66\x67\xf0\xf2\xf3", range(11), strict=True))
 _PREFIX_ODDS: Final = {16: "UQAJEEUSJJR", 32: "AAAJDIQAONQ", 64: "ASACMHUASXU"}
-"""In 16-bit code `gcc -m16` changes sizes of operands and addresses nearly everywhere, and data hardly ever does."""
+"""In 16-bit code `gcc -m16` changes sizes of operands and addresses nearly everywhere (Y and Y were counted), what is
+written by hand does so less often, and data hardly ever do. Its opcodes are those of 32-bit code."""
 
 _TEXT: Final = re.compile(rb"[\t\n\r\x1b -~]{5,}\0|[\t\n\r -~]{12,}|(?:[ -~]\0){4,}")
 
