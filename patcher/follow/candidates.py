@@ -14,7 +14,7 @@ from patcher.follow.explorer import Explorer
 from patcher.follow.likelihood import is_text, plausibility, score
 from patcher.follow.modes import START, Processor, starts_protected_mode
 from patcher.follow.padding import follows_end, padding_before
-from patcher.follow.reading_modes import is_taken, readings
+from patcher.follow.reading_modes import is_taken, reading
 from patcher.follow.remains import remains
 from patcher.follow.space import Lane
 from patcher.follow.trial import attempt
@@ -58,15 +58,15 @@ def _try_in_table(x: Explorer, address: int) -> bool:
     bits = pointer_mode(x.binary.mode, address)
     lane = x.space.lane(address, bits)
     begins = lane is not None and padding_before(lane, address - lane.base)
-    return begins and _try_in_any_mode(x, address, bits)
+    return begins and _try_in_likeliest_mode(x, address, bits)
 
 
-def _try_in_any_mode(x: Explorer, address: int, bits: int) -> bool:
+def _try_in_likeliest_mode(x: Explorer, address: int, bits: int) -> bool:
     """Follow what is named in the mode in which it looks most like code. In an image without sections it may as well be
     data; and any number may be an offset in 16-bit code."""
     if x.space.is_code(address) and is_taken(x.space, address):
         return False
-    return any(_try_in(x, address, mode) for mode in readings(x.space, address, bits, named=bits != 16))
+    return _try_in(x, address, reading(x.space, address, bits, named=bits != 16))
 
 
 def _try_in(x: Explorer, address: int, bits: int) -> bool:
@@ -87,7 +87,7 @@ def _try_named(x: Explorer, address: int, bits: int) -> bool:
         lane = x.space.lane(address, 16)
         edge = (address, 16, Via.POINTER, 0, key_of(address, 16), Processor(page=address))
         return lane is not None and not lane.lengths[address - lane.base] and attempt(x, edge)
-    return _try_in_any_mode(x, address, bits)
+    return _try_in_likeliest_mode(x, address, bits)
 
 
 def _split(key: int) -> tuple[int, int]:

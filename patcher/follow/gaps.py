@@ -14,7 +14,7 @@ from patcher.follow.candidates import LEAST, try_at
 from patcher.follow.data_runs import Judged
 from patcher.follow.explorer import Explorer
 from patcher.follow.padding import PADDING
-from patcher.follow.reading_modes import is_taken, lanes_of, readings
+from patcher.follow.reading_modes import is_taken, lanes_of, reading
 from patcher.follow.remains import Remains, narrowed, remains
 from patcher.follow.space import MARKS, Lane
 
@@ -68,7 +68,7 @@ def _try(x: Explorer, index: int, address: int, least: float) -> bool:
     """Follow one address on trial in the mode in which it looks most like code."""
     if is_taken(x.space, address) or PADDING.match(x.space.code(index), address - x.binary.sections[index].address):
         return False
-    bits = readings(x.space, address, x.binary.sections[index].mode, named=False)[0]
+    bits = reading(x.space, address, x.binary.sections[index].mode, named=False)
     return try_at(x, address, bits, least, guessed=True)
 
 

@@ -35,21 +35,21 @@ def is_taken(space: Space, address: int) -> bool:
     return any(lane.lengths[offset] or lane.covers(offset) is not None for lane in lanes)
 
 
-def readings(space: Space, address: int, bits: int, named: bool) -> list[int]:
-    """The modes in which a section has code, the one in which an address looks most like it first.
+def reading(space: Space, address: int, bits: int, named: bool) -> int:
+    """The mode, of those in which a section has code, in which an address looks most like it.
 
     What names the address says `bits`; where nothing does, the function before says which mode is likely.
     """
     index = space.section_index(address)
     lanes = lanes_of(space, index) if index >= 0 and space.binary.sections[index].executable else []
     if len(lanes) < 2:
-        return [bits]
+        return bits
     offset = address - lanes[0].base
     claims = {bits: -_EXPECTED}
     for lane in lanes:
         expected = lane.bits == bits if named else lane.before(offset) is not None
         claims[lane.bits] = score(lane, offset, _LOOK)[0] + _calls(lane, offset) + _EXPECTED * expected
-    return sorted(claims, key=claims.__getitem__, reverse=True)
+    return max(claims, key=claims.__getitem__)
 
 
 def _calls(lane: Lane, offset: int) -> float:
