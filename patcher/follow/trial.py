@@ -9,6 +9,7 @@ from patcher.follow import overlaps
 from patcher.follow.blame import is_bad
 from patcher.follow.data_runs import reads_as_data
 from patcher.follow.edges import Edge
+from patcher.follow.never import always_leaves
 from patcher.follow.runs import undo
 from patcher.follow.space import MARKS, Lane, Space
 from patcher.x86.walk import Item
@@ -84,10 +85,12 @@ def end_trial(x: Explorer, trial: Trial) -> None:
 
 def stands(x: Explorer, trial: Trial, lane: Lane, start: int, items: list[Item], count: int) -> bool:
     """Does a trial go on after this run? When it went on long enough it is none any more."""
-    end = items[-1][0] + items[-1][1]
-    trial.runs.append((lane, start, end))
+    leaves = next((item for item in items if always_leaves(lane.code, item[0], lane.bits)), None)
+    offset, length, _ = leaves or items[-1]
+    trial.runs.append((lane, start, items[-1][0] + items[-1][1]))
     trial.size += count
-    if is_bad(x, lane, items) or (trial.guessed and reads_as_data(lane, start, end)):
+    bad = leaves is None and is_bad(x, lane, items)
+    if bad or (trial.guessed and reads_as_data(lane, start, offset + length)):
         trial.failed = True
         return False
     if trial.size > PROVED:

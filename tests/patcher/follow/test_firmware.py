@@ -168,3 +168,10 @@ def test_coverage_tells_data_from_code() -> None:
 def test_code_that_is_not_followed_is_no_data() -> None:
     bad = "\n".join([FUNCTION.removesuffix("ret")] * 12) + "\njmp .+0x800"
     assert followed(f"start: ret\n.balign 0x10, 0x90\nlost: {bad}").flow.coverage.data == 0
+
+
+def test_what_nothing_names_may_end_by_a_call_of_the_bios() -> None:
+    text = SHORT.removesuffix("ret") * 3 + "int $0x18"
+    content = b"\xc3".ljust(16, b"\x90") + assemble(text, 0, 16) + bytes.fromhex("0f0a") * 8
+    assert firmware(content, lonely=16).likely() == {"lonely"}
+    assert firmware(content.replace(b"\xcd\x18", b"\xcd\x17"), lonely=16).likely() == set()
