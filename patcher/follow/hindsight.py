@@ -41,6 +41,6 @@ class Hindsight:
         return settle_branch(path, branch, lane.base + offset, lane.bits, self._constant)
 
     def _constant(self, address: int, size: int, signed: bool) -> int | None:
-        if not self._space.is_constant(address):
+        if not self._space.is_constant(address) and not self._space.is_followed(address):
             return None
         return self._space.read(address, size, signed)

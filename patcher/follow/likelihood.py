@@ -4,17 +4,17 @@
 A letter is a logarithm of that ratio in half bits, M is 0. The counts are of 2.5 million instructions of compiled
 code (Debian's Linux modules, libc, libm, busybox; 32 and 64 bit) and of 0.8 million that their read-only data decode
 to (`vmm/bench/audit/likelihood_counts.py` counts). What occurs in neither counts as somewhat unlikely; sensitive
-instructions, rare anywhere but in kernels, as no more than that.
+instructions, rare anywhere but in kernels, as no more than that, and nop, with which compilers pad code and linkers
+data, as nothing.
 """
 
 import re
+from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-from patcher.catalogue import classify
 from patcher.follow.space import Lane
-from patcher.x86.decode import Flow, Truncated, decode, flow
-from patcher.x86.insn import Insn
+from patcher.x86.walk import SENSITIVE, STOP, TRUNCATED, UNDECODABLE
 
 _ODDS_32: Final = """
 _0    ALAKAMAAJPAMAIAJ
@@ -89,7 +89,9 @@ _f    JAJJAAVVAAAAACIK
 _REST: Final = {32: "SYG", 64: "OWV"}
 """Maps 0F 38 and 0F 3A, and VEX."""
 PREFIXES: Final = dict(zip(b"\x26\x2e\x36\x3e\x64\x65\x66\x67\xf0\xf2\xf3", range(11), strict=True))
-_PREFIX_ODDS: Final = {32: "AAAJDIQAONQ", 64: "ASACMHUASXU"}
+_PREFIX_ODDS: Final = {16: "UQAJEEUSJJR", 32: "AAAJDIQAONQ", 64: "ASACMHUASXU"}
+"""In 16-bit code `gcc -m16` changes sizes of operands and addresses nearly everywhere (Y and Y were counted), what is
+written by hand does so less often, and data hardly ever do. Its opcodes are those of 32-bit code."""
 
 _TEXT: Final = re.compile(
     rb"[\t\n\r\x1b -~]{5,}\0"
@@ -103,30 +105,59 @@ _TEXT: Final = re.compile(
 BAD: Final = -8.0
 """The score of bytes that are no instruction."""
 _SENSITIVE: Final = -0.5
+_NOP: Final = 0x90
+_VEX: Final = (0xC4, 0xC5, 0x62)
+
+
+def _values(letters: str) -> tuple[float, ...]:
+    return tuple((ord(letter) - ord("M")) / 2 for letter in letters)
+
+
+@dataclass(frozen=True, slots=True)
+class _Odds:
+    """The odds of one code size: of opcodes in the one-byte and the two-byte map, of the rest, and of prefixes."""
+
+    one_byte: tuple[float, ...]
+    two_byte: tuple[float, ...]
+    rest: tuple[float, ...]
+    prefixes: dict[int, float]
 
 
 @cache
-def _odds(bits: int) -> tuple[tuple[float, ...], ...]:
-    """By map and opcode."""
+def _odds(bits: int) -> _Odds:
     text = _ODDS_64 if bits == 64 else _ODDS_32
-    letters = "".join(line.split()[1] for line in text.split("\n") if line)
-    values = tuple((ord(letter) - ord("M")) / 2 for letter in letters)
-    rest = tuple((ord(letter) - ord("M")) / 2 for letter in _REST[64 if bits == 64 else 32])
-    return values[:256], values[256:], rest
+    values = _values("".join(line.split()[1] for line in text.split("\n") if line))
+    prefixes = dict(zip(PREFIXES, _values(_PREFIX_ODDS[bits]), strict=True))
+    return _Odds(values[:256], values[256:], _values(_REST[64 if bits == 64 else 32]), prefixes)
 
 
-def instruction_score(insn: Insn) -> float:
-    """Bits of evidence that an instruction gives for being code."""
-    odds = _odds(insn.bits)
-    score = odds[insn.opmap][insn.opcode] if insn.opmap < 2 else odds[2][insn.opmap - 2]
-    if classify(insn) is not None:
-        score = max(score, _SENSITIVE)
-    letters = _PREFIX_ODDS[64 if insn.bits == 64 else 32]
-    for byte in insn.raw[: insn.prefixes]:
-        index = PREFIXES.get(byte)
-        if index is not None and not (insn.bits == 16 and byte in (0x66, 0x67, 0x2E, 0x26)):
-            score += (ord(letters[index]) - ord("M")) / 2
-    return score
+def evidence(lane: Lane, offset: int) -> tuple[float, int, bool]:
+    """Of what stands at an offset: bits of evidence for being code, its length, and whether control ends there."""
+    code, entry = lane.code, lane.entry(offset)
+    kind = entry >> 4
+    if kind & (UNDECODABLE | TRUNCATED):
+        return BAD, 1, True
+    odds, prefixed = _odds(lane.bits), 0.0
+    while code[offset] in odds.prefixes:
+        prefixed += odds.prefixes[code[offset]]
+        offset += 1
+    while lane.bits == 64 and code[offset] & 0xF0 == 0x40:
+        offset += 1
+    found = _of_opcode(code, offset, lane.bits, odds)
+    if kind & SENSITIVE:
+        found = max(found, _SENSITIVE)
+    return 0.0 if code[offset] == _NOP else found + prefixed, entry & 15, bool(kind & STOP)
+
+
+def _of_opcode(code: bytes, offset: int, bits: int, odds: _Odds) -> float:
+    """The evidence of an opcode behind its prefixes."""
+    byte = code[offset]
+    if byte == 0x0F:
+        following = code[offset + 1]
+        return odds.rest[following >> 1 & 1] if following in (0x38, 0x3A) else odds.two_byte[following]
+    if byte in _VEX and (bits == 64 or code[offset + 1] >= 0xC0):
+        return odds.rest[2]
+    return odds.one_byte[byte]
 
 
 def is_text(lane: Lane, offset: int) -> bool:
@@ -136,19 +167,10 @@ def is_text(lane: Lane, offset: int) -> bool:
 
 def score(lane: Lane, offset: int, count: int) -> tuple[float, int]:
     """The sum over up to `count` instructions in a row from `offset`, and how many they were; a jump ends them."""
-    total, number = 0.0, 0
-    while number < count and offset < lane.size:
-        try:
-            insn = decode(lane.code, offset, lane.bits)
-        except Truncated:
-            insn = None
-        number += 1
-        if insn is None:
-            return total + BAD, number
-        total += instruction_score(insn)
-        offset += insn.length
-        if flow(insn) in (Flow.JUMP, Flow.STOP):
-            break
+    total, number, stops = 0.0, 0, False
+    while number < count and offset < lane.size and not stops:
+        found, length, stops = evidence(lane, offset)
+        total, number, offset = total + found, number + 1, offset + length
     return total, number
 
 

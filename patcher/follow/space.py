@@ -12,9 +12,10 @@ from typing import Final
 from patcher.binary.model import Binary, Section
 from patcher.follow.pointers import data_words
 from patcher.follow.rewrites import Rewrites
+from patcher.x86.decode import MAX_LENGTH
 from patcher.x86.insn import Insn
 from patcher.x86.length_tables import Tables, tables
-from patcher.x86.walk import Item
+from patcher.x86.walk import Item, entry_at, second
 
 DATA: Final = 0xFF
 """A mark: known data, such as a jump table."""
@@ -93,6 +94,13 @@ class Lane:
         """The lengths alone."""
         return self.lengths.translate(_NO_MARKS)
 
+    def entry(self, offset: int) -> int:
+        """Kind << 4 | length of what stands at an offset, as `patcher.x86.walk` tells them."""
+        code = self.code
+        if offset > self.size - MAX_LENGTH:
+            return entry_at(code, offset, self.bits)
+        return self.table.one_byte[code[offset] | code[offset + 1] << 8] or second(code, offset, self.table)
+
     def before(self, offset: int) -> int | None:
         """The start of an instruction that ends at `offset`."""
         lengths = self.lengths
@@ -124,6 +132,11 @@ class Space:
         self._fields = binary.fields
         self.rewrites = Rewrites(binary)
         self._borders = sorted(self.rewrites.borders)
+
+    @cached_property
+    def is_flat(self) -> bool:
+        """Is it an image without sections and relocations, in which data may lie wherever code may?"""
+        return not self.binary.pointers and all(section.executable for section in self.binary.sections)
 
     @cached_property
     def named_by_data(self) -> tuple[int, ...]:
@@ -175,6 +188,11 @@ class Space:
         """Is memory at this address never written when the program runs?"""
         index = self.section_index(address)
         return index >= 0 and not self.binary.sections[index].writable
+
+    def is_followed(self, address: int) -> bool:
+        """Does a followed instruction start here? Then its bytes are what runs, be they writable or not."""
+        lanes = (lane for lane in self.lanes.values() if lane.base <= address < lane.end)
+        return any(0 < lane.lengths[address - lane.base] < MARKS for lane in lanes)
 
     def add_data(self, start: int, end: int) -> bool:
         """Note data inside code; True when instructions had been followed there."""

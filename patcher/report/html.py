@@ -76,7 +76,8 @@ def _program(file: FileReport, binary: BinaryReport) -> dict[str, object]:
         "name": file.path + (f"!{binary.name}" if binary.name else ""),
         "facts": [
             f"{binary.format}, {binary.mode}-bit, {binary.privilege.value} code, ring {binary.ring}",
-            f"{cover.code} bytes of code: {cover.followed} followed, {cover.swept} swept, {cover.padding} padding",
+            f"{cover.code} bytes of code: {cover.followed} followed, {cover.swept} swept, {cover.padding} padding, "
+            f"{cover.data} data",
             *(" ".join((f"{name}: {found.status.value}.", *found.reasons)) for name, found in verdicts),
             *binary.notes,
         ],

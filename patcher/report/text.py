@@ -64,9 +64,10 @@ def place_of(file: FileReport, binary: BinaryReport) -> str:
 
 
 def _seen(binary: BinaryReport) -> str:
-    """How much of the code was followed from entries, padding left out."""
-    code = binary.coverage.code - binary.coverage.padding
-    return f"{100 * binary.coverage.followed // code}%" if code > 0 else "-"
+    """How much of the code was followed from entries, padding and data left out."""
+    cover = binary.coverage
+    code = cover.code - cover.padding - cover.data
+    return f"{100 * cover.followed // code}%" if code > 0 else "-"
 
 
 def _size(count: int) -> str:
