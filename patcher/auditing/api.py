@@ -49,7 +49,7 @@ def _scanned(binary: Binary, options: AuditOptions, deadline: Deadline) -> ScanR
 
 
 def _sum(coverages: Iterable[Coverage]) -> Coverage:
-    columns = zip(*((one.code, one.followed, one.swept, one.padding) for one in coverages), strict=True)
+    columns = zip(*((one.code, one.followed, one.swept, one.padding, one.data) for one in coverages), strict=True)
     return Coverage(*map(sum, columns))
 
 

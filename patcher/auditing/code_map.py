@@ -5,11 +5,15 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Final
 
 from patcher.binary.model import Binary, Function, Section, Symbol
 from patcher.follow.model import Flow
 from patcher.x86.decode import MAX_LENGTH, Truncated, decode
 from patcher.x86.insn import Insn
+
+_KEPT: Final = 4096
+"""So many decoded instructions are kept: who asks asks again nearby."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,7 @@ class CodeMap:
     _index: dict[int, int] = field(init=False)
     _nearest: Section | None = None
     _found: dict[int, list[tuple[int, list[bytearray]]]] = field(default_factory=dict)
+    _insns: dict[tuple[int, int], Insn | None] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self._index = {section.address: n for n, section in enumerate(self.binary.sections)}
@@ -68,6 +73,14 @@ class CodeMap:
 
     def insn(self, address: int, mode: int) -> Insn | None:
         """What stands at an address, whether it is code or not; None where nothing is or nothing decodes."""
+        key = address, mode
+        if key not in self._insns:
+            if len(self._insns) >= _KEPT:
+                self._insns.clear()
+            self._insns[key] = self._decoded(address, mode)
+        return self._insns[key]
+
+    def _decoded(self, address: int, mode: int) -> Insn | None:
         section = self.section_at(address)
         if section is None:
             return None

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """From a site to a finding: where it is, what it is, what goes wrong, how it is closed and what it is for."""
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from typing import Final
 
 from patcher.auditing.closing import Closer
@@ -20,6 +21,8 @@ from patcher.binary.model import Section
 from patcher.catalogue import classify
 from patcher.deadline import NEVER, Deadline
 from patcher.follow.model import Site
+from patcher.x86.decode import MAX_LENGTH
+from patcher.x86.insn import Insn
 
 _NEAR_SWITCH: Final = 12  # instructions behind a write of CR0 in which a far jump is looked for
 slug = cache(rule_of)
@@ -91,11 +94,22 @@ class Findings:
 
     def _behind_switch(self, site: Site) -> bool:
         """Does 16-bit code run just behind a change of CR0.PE, where it is protected mode already?"""
-        for place in self.code.before(site.address, site.mode, _NEAR_SWITCH):
-            row = classify(place.insn)
-            if row is not None and row.effect in ("mov cr,r", "lmsw"):
-                return True
-        return False
+        index = bisect_left(self._switches, site.address - _NEAR_SWITCH * MAX_LENGTH)
+        if index == len(self._switches) or self._switches[index] >= site.address:
+            return False
+        before = self.code.before(site.address, site.mode, _NEAR_SWITCH)
+        return not {place.address for place in before}.isdisjoint(self._switches)
+
+    @cached_property
+    def _switches(self) -> list[int]:
+        """The sorted addresses of 16-bit writes of CR0."""
+        sites = (site for site in self.code.flow.sites if site.mode == 16)
+        return [site.address for site in sites if self._is_switch(self.code.insn(site.address, 16))]
+
+    @staticmethod
+    def _is_switch(insn: Insn | None) -> bool:
+        row = None if insn is None else classify(insn)
+        return row is not None and row.effect in ("mov cr,r", "lmsw")
 
     def _finding(self, site: Site, encoding: Encoding, section: Section) -> Finding | None:
         insn, row, text = encoding.insn, encoding.row, encoding.text(site.address)

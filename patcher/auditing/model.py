@@ -106,12 +106,14 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """Bytes of executable sections by how they were looked at; the three add up to `code`."""
+    """Bytes of executable sections by how they were looked at; the four add up to `code`. `data`: no path leads there,
+    and read as code they speak against it."""
 
     code: int
     followed: int
     swept: int
     padding: int
+    data: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ def read_bios_part(part: Part, place: str = "") -> Binary:
             found.enter(F_SEGMENT + at, Origin.PROTOCOL, name)
     _directories(part, found)
     found.notes.append(
-        "Which parts are 16-bit and which 32-bit code is not written in it; below F000:0000 it is read as 32-bit."
+        "Which parts are 16-bit and which 32-bit code is not written in it: where no path tells, reading does."
     )
     return found.binary(place, part.name)
 

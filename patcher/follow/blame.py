@@ -26,13 +26,13 @@ QUICKLY: Final = 48
 def is_bad(x: Explorer, lane: Lane, items: list[Item]) -> bool:
     """Does a run end in what is no code?"""
     offset, length, kind = items[-1]
-    if kind & (UNDECODABLE | TRUNCATED):
+    if kind & END and lane.base + offset in x.space.rewrites.borders:
+        return False
+    if kind & TRUNCATED or (kind & END and offset >= lane.size):
+        return not x.knowledge.goes_on(lane)
+    if kind & UNDECODABLE:
         return True
     if kind & END:
-        if lane.base + offset in x.space.rewrites.borders:
-            return False
-        if offset >= lane.size:
-            return True
         return lane.lengths[offset] >= MARKS and not _may_end(lane, items, offset)
     if not kind & BRANCH:
         return False

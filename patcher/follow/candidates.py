@@ -9,18 +9,20 @@ function; the rest is likely.
 from typing import Final
 
 from patcher.follow.edges import Via, key_of, split
-from patcher.follow.evidence import keeps_tables_in_code, tables_in_code, taken
+from patcher.follow.evidence import offsets, pointer_mode, tables_in_code, taken
 from patcher.follow.explorer import Explorer
-from patcher.follow.likelihood import is_text, plausibility, score
+from patcher.follow.likelihood import is_text, score
 from patcher.follow.modes import START, Processor, starts_protected_mode
-from patcher.follow.padding import padding_before
+from patcher.follow.padding import follows_end, padding_before
+from patcher.follow.reading_modes import is_taken, reading
 from patcher.follow.remains import remains
 from patcher.follow.trial import attempt
 
 NAMED: Final = 0.0
 """Bits of evidence that a named place and its neighbours must show: little, for something names it."""
-_IN_TABLE: Final = -1.0
-"""How much the mean instruction at a place in a table of pointers must look like code."""
+LEAST: Final = 6.0
+"""Bits of evidence that a start must show which may as well be data."""
+_ZEROS: Final = b"\0\0"
 _LOOK: Final = 24
 """How many instructions are judged."""
 
@@ -46,17 +48,34 @@ def _try_tables(x: Explorer) -> bool:
 
 
 def _in_tables(x: Explorer) -> list[int]:
-    if not keeps_tables_in_code(x.binary):
+    if not x.space.is_flat:
         return []
     return sorted(set(tables_in_code(x.space, remains(x.space).gaps)))
 
 
 def _try_in_table(x: Explorer, address: int) -> bool:
-    bits = x.binary.mode
+    bits = pointer_mode(x.binary.mode, address)
     lane = x.space.lane(address, bits)
     if lane is None or not padding_before(lane, address - lane.base):
         return False
-    return plausibility(lane, address - lane.base, _LOOK) > _IN_TABLE and _attempt(x, address, bits)
+    mode = _likeliest_mode(x, address, bits)
+    return mode is not None and _try_in(x, address, mode)
+
+
+def _likeliest_mode(x: Explorer, address: int, bits: int) -> int | None:
+    """The mode in which what is named looks most like code; None where it is followed already. Any number may be an
+    offset in 16-bit code."""
+    if x.space.is_code(address) and is_taken(x.space, address):
+        return None
+    return reading(x.space, address, bits, named=bits != 16)
+
+
+def _try_in(x: Explorer, address: int, bits: int) -> bool:
+    """Follow what is named. In an image without sections it may as well be data."""
+    lane, flat = x.space.lane(address, bits), x.space.is_flat
+    if not flat or (lane is not None and follows_end(lane, address - lane.base)):
+        return _attempt(x, address, bits, flat)
+    return try_at(x, address, bits, LEAST, flat)
 
 
 def _try_named(x: Explorer, key: int, evidence: float) -> bool:
@@ -65,11 +84,14 @@ def _try_named(x: Explorer, key: int, evidence: float) -> bool:
     lane = x.space.lane(address, bits)
     if lane is None:
         return False
-    is_start = starts_protected_mode(lane.code, address - lane.base)
-    if not is_start and evidence <= NAMED:
+    if starts_protected_mode(lane.code, address - lane.base):
+        x.vicinity.tried(key)
+        return _try_real_mode(x, address)
+    mode = _likeliest_mode(x, address, bits)
+    if mode is None or (evidence if mode == bits else x.vicinity.evidence(key_of(address, mode))) <= NAMED:
         return False
     x.vicinity.tried(key)
-    return _try_real_mode(x, address) if is_start else _attempt(x, address, bits)
+    return _try_in(x, address, mode)
 
 
 def _try_real_mode(x: Explorer, address: int) -> bool:
@@ -82,27 +104,35 @@ def _try_real_mode(x: Explorer, address: int) -> bool:
 def _named(x: Explorer) -> set[int]:
     """Keys of the addresses that relocations, data and followed instructions name, and of what is copied over code."""
     mode = x.binary.mode
-    found = {key_of(address, mode) for address in x.binary.pointers}
+    found = {_key(address, mode) for address in x.binary.pointers}
     found.update(key_of(one.source, mode) for one in x.space.rewrites.places if one.size)
     for lane in list(x.space.lanes.values()):
-        found.update(key_of(address, lane.bits) for address in taken(x.space, x.knowledge, lane))
-    found.update(key_of(address, mode) for address in x.space.named_by_data)
+        found.update(_key(address, lane.bits) for address in taken(x.space, x.knowledge, lane))
+        if lane.bits == 16:
+            found.update(key_of(address, 16) for address in offsets(x.space, lane))
+    found.update(_key(address, mode) for address in x.space.named_by_data)
     return found
 
 
-def try_at(x: Explorer, address: int, bits: int, least: float) -> bool:
+def _key(address: int, bits: int) -> int:
+    return key_of(address, pointer_mode(bits, address))
+
+
+def try_at(x: Explorer, address: int, bits: int, least: float, guessed: bool = False) -> bool:
     """Follow one address on trial, if it looks like code, among data even more so; True when it was not followed before
-    and is now."""
+    and is now. `guessed`: nothing names it, or it may as well be data."""
     lane = None if x.over() else x.space.lane(address, bits)
     if lane is None or not lane.is_free(address - lane.base):
         return False
     offset = address - lane.base
+    if guessed and lane.code.startswith(_ZEROS, offset):
+        return False
     total, _ = score(lane, offset, _LOOK)
     looks = total > least - (4.0 if padding_before(lane, offset) else 0.0)
-    return looks and x.vicinity.evidence(key_of(address, bits)) > NAMED and _attempt(x, address, bits)
+    return looks and x.vicinity.evidence(key_of(address, bits)) > NAMED and _attempt(x, address, bits, guessed)
 
 
-def _attempt(x: Explorer, address: int, bits: int) -> bool:
+def _attempt(x: Explorer, address: int, bits: int, guessed: bool) -> bool:
     """Follow one address on trial, unless it is followed already, in whatever mode, lies inside an instruction, or
     holds text."""
     lane = None if x.over() else x.space.lane(address, bits)
@@ -111,4 +141,4 @@ def _attempt(x: Explorer, address: int, bits: int) -> bool:
     offset = address - lane.base
     if x.space.followed_in(address) or lane.covers(offset) is not None or is_text(lane, offset):
         return False
-    return attempt(x, (address, bits, Via.POINTER, 0, key_of(address, bits), START))
+    return attempt(x, (address, bits, Via.POINTER, 0, key_of(address, bits), START), guessed)

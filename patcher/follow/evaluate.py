@@ -10,7 +10,7 @@ from typing import Final
 
 from patcher.follow import implicit
 from patcher.follow.arithmetic import arithmetic, group1, increment, shift, unary
-from patcher.follow.moves import exchange, extend, lea, move, move_immediate, offset_load, widen
+from patcher.follow.moves import exchange, extend, lea, load_segment, move, move_immediate, offset_load, widen
 from patcher.follow.operands import reg_of, rm_of
 from patcher.follow.stack import (
     group5,
@@ -50,7 +50,7 @@ def _one_byte() -> dict[int, Effect]:
         (group1, range(0x80, 0x84)), (_nothing, (0x84, 0x85)), (exchange, (0x86, 0x87)),
         (move, range(0x88, 0x8C)), (lea, (0x8D,)), (pop_memory, (0x8F,)), (_nothing, (0x90,)),
         (exchange, range(0x91, 0x98)), (widen, (0x98,)), (offset_load, (0xA0, 0xA1)),
-        (_nothing, (0xA2, 0xA3, 0xA8, 0xA9)), (move_immediate, range(0xB0, 0xC0)),
+        (load_segment, (0x8E,)), (_nothing, (0xA2, 0xA3, 0xA8, 0xA9)), (move_immediate, range(0xB0, 0xC0)),
         (shift, (0xC0, 0xC1, 0xD0, 0xD1, 0xD2, 0xD3)), (move, (0xC6, 0xC7)), (leave, (0xC9,)),
         (_nothing, range(0xD8, 0xE0)), (_nothing, (0xE9, 0xEB)), (near_call, (0xE8,)), (near_return, (0xC2, 0xC3)),
         (unary, (0xF6, 0xF7)), (_nothing, (0xF8, 0xF9, 0xFA, 0xFB, 0xFC, 0xFD)), (group5, (0xFE, 0xFF)),
@@ -78,6 +78,7 @@ _FENCES: Final = 0xAE
 
 def _clobber(s: State, insn: Insn) -> None:
     """An instruction that is not modelled: all that it may write is unknown."""
+    s.ds = None
     if insn.modrm is None:
         for number in range(16):
             if number != ESP:

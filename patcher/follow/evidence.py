@@ -10,7 +10,9 @@ from typing import Final
 from patcher.binary.model import Binary, Section
 from patcher.follow.knowledge import Knowledge
 from patcher.follow.modes import instruction
+from patcher.follow.padding import follows_end
 from patcher.follow.pointers import LOW, LOWEST_ABSOLUTE, RELATIVE_LEA, words_into
+from patcher.follow.segments import near
 from patcher.follow.space import Lane, Space
 
 _FROM_GOT: Final = re.compile(
@@ -18,15 +20,27 @@ _FROM_GOT: Final = re.compile(
 )
 
 
+_PUTS: Final = re.compile(rb"[\x66\x67\x26\x2e]*(?:\x68|[\xb8-\xbf]|\xc7[\x00-\xc7])")
+"""push, mov to a register, mov to memory, of an immediate."""
+_SEGMENT: Final = 1 << 16
+
+
+def pointer_mode(bits: int, address: int) -> int:
+    """The mode of the code at an address that code of `bits` or its data names: real mode reaches only so far, and what
+    names a linear address above that names it for protected mode."""
+    return 32 if bits == 16 and address >= _SEGMENT else bits
+
+
 def taken(space: Space, knowledge: Knowledge, lane: Lane) -> Iterator[int]:
-    """Code addresses that followed instructions of a lane put into registers or memory."""
+    """Linear addresses of code that followed instructions of a lane put into registers or memory."""
     if lane.bits == 64:
         yield from _relative(space, lane)
     if knowledge.got is not None and lane.bits == 32:
         yield from _from_got(space, knowledge.got, lane)
-    if lane.bits != 16 and not space.binary.pointers:
+    if not space.binary.pointers:
+        lowest = _SEGMENT if lane.bits == 16 else LOWEST_ABSOLUTE
         for section in space.binary.sections:
-            if section.executable and section.address >= LOWEST_ABSOLUTE:
+            if section.executable and section.address >= lowest:
                 yield from _immediates(space, lane, section)
 
 
@@ -81,9 +95,15 @@ def _immediates(space: Space, lane: Lane, section: Section) -> Iterator[int]:
             yield section.address & ~LOW | word
 
 
-def keeps_tables_in_code(binary: Binary) -> bool:
-    """Is there no other place for tables of pointers?"""
-    return not binary.pointers and all(section.executable for section in binary.sections)
+def offsets(space: Space, lane: Lane) -> Iterator[int]:
+    """Of 16-bit code, in which any number may be an offset: those of places right behind the end of a function."""
+    for match in _PUTS.finditer(lane.code):
+        if _is_followed(lane, match.start()):
+            insn = instruction(lane, match.start())
+            if insn is not None and insn.opmap == 0 and 0 < insn.imm < _SEGMENT:
+                target = near(space, lane, insn.imm)
+                if lane.base <= target < lane.end and follows_end(lane, target - lane.base):
+                    yield target
 
 
 def tables_in_code(space: Space, gaps: Iterable[tuple[int, int]]) -> Iterator[int]:

@@ -157,11 +157,19 @@ class Explorer:
             elif kind & END:
                 if lane.base + offset in self.rewrites.borders:
                     self.rewriting.leave(lane, offset, owner, now)
-                elif offset < lane.size and lane.lengths[offset] < MARKS:
+                elif offset >= lane.size:
+                    self._run_on(lane, owner, now)
+                elif lane.lengths[offset] < MARKS:
                     self.join(owner, lane.base + offset, lane.bits)
             elif kind & STOP:
                 self.transfers.stop(lane, item, owner, now)
         return None, now
+
+    def _run_on(self, lane: Lane, owner: int, now: Processor) -> None:
+        """A path comes to the end of a section, and may go on in the next one."""
+        before = lane.before(lane.size)
+        if before is not None and self.knowledge.goes_on(lane):
+            self.work.append((lane.end, lane.bits, Via.JUMP, lane.base + before, owner, now))
 
     def _branch(
         self, lane: Lane, items: list[Item], item: Item, target: int, owner: int, now: Processor, start: int

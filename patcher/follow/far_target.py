@@ -23,9 +23,18 @@ _BY_CONVENTION: Final = {0x23: 32, 0x33: 64, 0x73: 32, 0x1B: 32}
 
 
 def far_target(
-    space: Space, lane: Lane, now: Processor, selector: int | None, offset: int, behind: int
+    space: Space,
+    lane: Lane,
+    now: Processor,
+    selector: int | None,
+    offset: int,
+    behind: int,
+    narrow: bool = False,
 ) -> tuple[int, int] | None:
-    """Address and bits of a far transfer's target; None when the size of its code is not known. `behind` follows it."""
+    """Address and bits of a far transfer's target; None when the size of its code is not known. `behind` follows it.
+
+    Nothing but the way into a 16-bit segment makes 32-bit code write an offset of 16 bits (`narrow`).
+    """
     here = (offset, lane.base + offset) if now.page is None else (now.page + (offset & 0xFFF), offset)
     if now.gdt is not None and selector is not None and now.protected is not False:
         found = descriptor(space, now.gdt, selector)
@@ -33,6 +42,8 @@ def far_target(
             return first_code(space, (found[0] + offset, *here)), found[1]
     if now.protected is False or (lane.bits == 16 and not now.protected):
         return _real(space, lane, selector, offset), 16
+    if narrow and lane.bits == 32:
+        return first_code(space, linear_candidates(lane, offset, now.page)), 16
     if selector in _BY_CONVENTION and space.binary.privilege is Privilege.USER:
         return first_code(space, here), _BY_CONVENTION[selector]
     if lane.bits == 32 and now.long and now.paging is not False:

@@ -13,6 +13,7 @@ from patcher.follow.modes import Processor
 from patcher.follow.operands import stack_slot
 from patcher.follow.segments import near
 from patcher.follow.space import Lane
+from patcher.follow.state import State
 from patcher.follow.values import Value
 from patcher.x86.insn import Insn
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from patcher.follow.explorer import Explorer
 
 FAR_JUMP: Final = 0xEA
+_LOOK_BACK: Final = 64
+"""How many instructions before a far transfer are evaluated: a switch of modes sets up much before it jumps."""
 
 
 class FarTransfers:
@@ -32,9 +35,9 @@ class FarTransfers:
     def far(self, lane: Lane, offset: int, insn: Insn, owner: int, now: Processor) -> None:
         """A far jump, or a far return or iret to a pointer that the path pushed."""
         if insn.opcode == FAR_JUMP:
-            self._switch(lane, offset, now, insn.imm2, insn.imm, owner)
+            self._switch(lane, offset, now, insn.imm2, insn.imm, owner, insn.operand_size == 16)
             return
-        state, _ = self.x.hindsight.state(lane, offset, 24)
+        state, _ = self.x.hindsight.state(lane, offset, _LOOK_BACK)
         if len(state.stack) >= 2 and state.stack[-1].known is not None:
             selector = state.stack[-2].known
             self._switch(lane, offset, now, selector, state.stack[-1].const, owner)
@@ -42,12 +45,19 @@ class FarTransfers:
             self.x.returning.returns(owner)
 
     def _switch(
-        self, lane: Lane, offset: int, now: Processor, selector: int | None, to: int, owner: int
+        self,
+        lane: Lane,
+        offset: int,
+        now: Processor,
+        selector: int | None,
+        to: int,
+        owner: int,
+        narrow: bool = False,
     ) -> None:
-        """A far transfer to a known pointer, perhaps into another mode."""
+        """A far transfer to a known pointer, perhaps into another mode; `narrow` when the offset has 16 bits."""
         self.x.returning.returns(owner)
         address = lane.base + offset
-        found = far_target(self.space, lane, now, selector, to, address + lane.lengths[offset])
+        found = far_target(self.space, lane, now, selector, to, address + lane.lengths[offset], narrow)
         if found is None:
             sentence = f"the size of the code at {to:#x} is not known"
             self.knowledge.problem(address, lane.bits, ProblemKind.UNKNOWN_MODE, sentence)
@@ -72,7 +82,7 @@ class FarTransfers:
 
     def _stored(self, lane: Lane, offset: int, insn: Insn) -> tuple[int, int | None] | None:
         """Offset and selector as the path stored or pushed them."""
-        state, _ = self.x.hindsight.state(lane, offset, 24)
+        state, _ = self.x.hindsight.state(lane, offset, _LOOK_BACK)
         where, slot = state.address(insn, lane.base + offset), stack_slot(state, insn)
         first = state.slots.get(where) if slot is None else state.stack[slot]
         if first is None or first.known is None:
@@ -82,13 +92,19 @@ class FarTransfers:
         return first.const, selector and selector & 0xFFFF
 
     def _in_file(self, lane: Lane, offset: int, insn: Insn) -> tuple[int, int | None] | None:
-        state, _ = self.x.hindsight.state(lane, offset, 24)
+        state, _ = self.x.hindsight.state(lane, offset, _LOOK_BACK)
         address = state.address(insn, lane.base + offset).known
-        for place in () if address is None else (address, near(self.space, lane, address)):
+        for place in () if address is None else self._places(lane, insn, address, state):
             pointer, selector = self.space.read(place, _width(insn)), self.space.read(place + _width(insn), 2)
-            if pointer is not None and selector is not None:
-                return pointer, selector
+            if pointer is not None and selector is not None and (pointer or selector):
+                return pointer, selector  # zero stands for what is filled in when the program runs
         return None
+
+    def _places(self, lane: Lane, insn: Insn, address: int, state: State) -> tuple[int, ...]:
+        """Where a memory operand may lie; its segment is known when the path loaded DS."""
+        if lane.bits == 16 and insn.segment is None and state.ds is not None:
+            return ((state.ds << 4) + (address & 0xFFFF),)
+        return address, near(self.space, lane, address)
 
 
 def _width(insn: Insn) -> int:

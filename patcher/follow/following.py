@@ -30,7 +30,7 @@ def follow(binary: Binary, budget: Budget) -> Flow:
     knowledge = Knowledge(binary, space)
     explorer = _rounds(binary, space, knowledge, budget)
     lengths = {place: lane.without_marks() for place, lane in space.lanes.items()}
-    left = remains(space) if explorer.spent else try_gaps(explorer)
+    left, data = (remains(space), 0) if explorer.spent else try_gaps(explorer)
     explorer.end()
     likely = _likely(space, lengths)
     sites = _sites(explorer, lengths)
@@ -41,7 +41,7 @@ def follow(binary: Binary, budget: Budget) -> Flow:
     return Flow(
         tuple(sorted(sites, key=lambda site: (site.address, site.mode))), lengths, likely, left.padding, left.gaps,
         tuple(sorted(knowledge.jump_tables.values())), tuple(sorted(knowledge.problems.values())),
-        coverage(space, left),
+        coverage(space, left, data),
     )  # fmt: skip
 
 

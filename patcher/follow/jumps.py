@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from patcher.follow.explorer import Explorer
 
 _PATHS: Final = (4, 8, 20, 64)
-"""How far to look back for what an indirect jump uses. A longer path knows more, but may know an index too well: the first
-is as long as masking and scaling one."""
+"""How far to look back for what an indirect jump uses. A longer path knows more, but may know an index too well: the
+first is as long as masking and scaling one."""
 _STACK_WRITERS: Final = frozenset(
     (0x68, 0x6A, 0xFF, 0xC7, 0x89, 0x87, 0x81, 0x83, 0x01, 0x29, 0x31, *range(0x50, 0x58))
 )

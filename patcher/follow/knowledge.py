@@ -40,6 +40,10 @@ class Knowledge:
             return True
         return self.space.section_index(target) >= 0 and lane.bits == 16
 
+    def goes_on(self, lane: Lane) -> bool:
+        """Is the end of a section none of the code's? Firmware is one image, that its reader cuts by segments."""
+        return self.binary.privilege is Privilege.FIRMWARE and self.space.is_code(lane.end)
+
     def has_field(self, start: int, end: int) -> bool:
         """Does a relocation fill in one of these bytes?"""
         fields = self.binary.fields

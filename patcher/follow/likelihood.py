@@ -4,19 +4,20 @@
 A letter is a logarithm of that ratio in half bits, M is 0. The counts are of 2.5 million instructions of compiled
 code (Debian's Linux modules, libc, libm, busybox; 32 and 64 bit) and of 0.8 million that their read-only data decode
 to (`vmm/bench/audit/likelihood_counts.py` counts). What occurs in neither counts as somewhat unlikely; sensitive
-instructions, rare anywhere but in kernels, as no more than that.
+instructions, rare anywhere but in kernels, as no more than that, and nop, with which compilers pad code and linkers
+data, as nothing.
 """
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-from patcher.catalogue import classify
-from patcher.follow.rejected import is_rejected
+from patcher.follow.modes import instruction
+from patcher.follow.rejected import is_rejected, is_reserved
 from patcher.follow.space import Lane
-from patcher.x86.decode import Flow, Truncated, decode, flow
-from patcher.x86.insn import VEX_MAP, Insn
+from patcher.x86.walk import SENSITIVE, STOP, TRUNCATED, UNDECODABLE
 
 _ODDS_32: Final = """
 _0    ALAKAMAAJPAMAIAJ
@@ -90,9 +91,10 @@ _f    JAJJAAVVAAAAACIK
 
 _REST: Final = {32: "SYG", 64: "OWV"}
 """Maps 0F 38 and 0F 3A, and VEX."""
-_XOP: Final = 0x8F
 PREFIXES: Final = dict(zip(b"\x26\x2e\x36\x3e\x64\x65\x66\x67\xf0\xf2\xf3", range(11), strict=True))
-_PREFIX_ODDS: Final = {32: "AAAJDIQAONQ", 64: "ASACMHUASXU"}
+_PREFIX_ODDS: Final = {16: "UQAJEEUSJJR", 32: "AAAJDIQAONQ", 64: "ASACMHUASXU"}
+"""In 16-bit code `gcc -m16` changes sizes of operands and addresses nearly everywhere (Y and Y were counted), what is
+written by hand does so less often, and data hardly ever do. Its opcodes are those of 32-bit code."""
 
 _TEXT: Final = re.compile(
     rb"(?!(?:A?[P-W]){6})(?:"  # pushes of registers, behind A of the upper eight: functions begin with rows of them
@@ -109,39 +111,68 @@ BAD: Final = -8.0
 _SENSITIVE: Final = -0.5
 _SKIPPED: Final = 256
 """A call over so few bytes may have pushed their address: they are text, or other data."""
+_NOP: Final = 0x90
+_CALL: Final = 0xE8
+_VEX: Final = (0xC4, 0xC5, 0x62)
+
+
+def _values(letters: str) -> tuple[float, ...]:
+    return tuple((ord(letter) - ord("M")) / 2 for letter in letters)
+
+
+@dataclass(frozen=True, slots=True)
+class _Odds:
+    """The odds of one code size: of opcodes in the one-byte and the two-byte map, of the rest, and of prefixes."""
+
+    one_byte: tuple[float, ...]
+    two_byte: tuple[float, ...]
+    rest: tuple[float, ...]
+    prefixes: dict[int, float]
 
 
 @cache
-def _odds(bits: int) -> tuple[tuple[float, ...], ...]:
-    """By map and opcode."""
+def _odds(bits: int) -> _Odds:
     text = _ODDS_64 if bits == 64 else _ODDS_32
-    letters = "".join(line.split()[1] for line in text.split("\n") if line)
-    values = tuple((ord(letter) - ord("M")) / 2 for letter in letters)
-    rest = tuple((ord(letter) - ord("M")) / 2 for letter in _REST[64 if bits == 64 else 32])
-    return values[:256], values[256:], rest
+    values = _values("".join(line.split()[1] for line in text.split("\n") if line))
+    prefixes = dict(zip(PREFIXES, _values(_PREFIX_ODDS[bits]), strict=True))
+    return _Odds(values[:256], values[256:], _values(_REST[64 if bits == 64 else 32]), prefixes)
 
 
-def instruction_score(insn: Insn) -> float:
-    """Bits of evidence that an instruction gives for being code."""
-    if is_rejected(insn):
-        return BAD
-    odds = _odds(insn.bits)
-    score = odds[insn.opmap][insn.opcode] if insn.opmap < 2 else _rest(insn, odds)
-    if classify(insn) is not None:
-        score = max(score, _SENSITIVE)
-    letters = _PREFIX_ODDS[64 if insn.bits == 64 else 32]
-    for byte in insn.raw[: insn.prefixes]:
-        index = PREFIXES.get(byte)
-        if index is not None and not (insn.bits == 16 and byte in (0x66, 0x67, 0x2E, 0x26)):
-            score += (ord(letters[index]) - ord("M")) / 2
-    return score
+def evidence(lane: Lane, offset: int) -> tuple[float, int, bool]:
+    """Of what stands at an offset: bits of evidence for being code, its length, and whether control ends there."""
+    code, entry, start = lane.code, lane.entry(offset), offset
+    kind = entry >> 4
+    if kind & (UNDECODABLE | TRUNCATED):
+        return BAD, 1, True
+    odds, prefixed = _odds(lane.bits), 0.0
+    while code[offset] in odds.prefixes:
+        prefixed += odds.prefixes[code[offset]]
+        offset += 1
+    while lane.bits == 64 and code[offset] & 0xF0 == 0x40:
+        offset += 1
+    if is_reserved(code[offset], code[offset + 1 : offset + 2]) or (kind & SENSITIVE and _is_rejected(lane, start)):
+        return BAD, entry & 15, bool(kind & STOP)
+    found = _of_opcode(code, offset, lane.bits, odds)
+    if kind & SENSITIVE:
+        found = max(found, _SENSITIVE)
+    return 0.0 if code[offset] == _NOP else found + prefixed, entry & 15, bool(kind & STOP)
 
 
-def _rest(insn: Insn, odds: tuple[tuple[float, ...], ...]) -> float:
-    """XOP is hardly ever written: its prefix counts as the opcode that it once was."""
-    if insn.opmap == VEX_MAP and insn.raw[insn.prefixes] == _XOP:
-        return odds[0][_XOP]
-    return odds[2][insn.opmap - 2]
+def _is_rejected(lane: Lane, offset: int) -> bool:
+    insn = instruction(lane, offset)
+    return insn is not None and is_rejected(insn)
+
+
+def _of_opcode(code: bytes, offset: int, bits: int, odds: _Odds) -> float:
+    """The evidence of an opcode behind its prefixes."""
+    byte = code[offset]
+    if byte == 0x0F:
+        following = code[offset + 1]
+        return odds.rest[following >> 1 & 1] if following in (0x38, 0x3A) else odds.two_byte[following]
+    if byte in _VEX and (bits == 64 or code[offset + 1] >= 0xC0):
+        return odds.rest[2]
+    return odds.one_byte[byte]
+
 
 
 def is_text(lane: Lane, offset: int) -> bool:
@@ -149,24 +180,28 @@ def is_text(lane: Lane, offset: int) -> bool:
     return _TEXT.match(lane.code, offset) is not None
 
 
-def in_a_row(lane: Lane, offset: int, count: int) -> Iterator[tuple[int, Insn | None]]:
-    """Offsets and instructions in a row from `offset`: up to `count`, to a jump, or to None, which is none."""
-    for _ in range(count):
-        try:
-            insn = decode(lane.code, offset, lane.bits) if offset < lane.size else None
-        except Truncated:
-            insn = None
-        yield offset, insn
-        if insn is None or flow(insn) in (Flow.JUMP, Flow.STOP):
-            return
-        offset += insn.length
-        if flow(insn) is Flow.CALL and insn.relative and 0 < insn.imm < _SKIPPED:
-            offset += insn.imm
+def in_a_row(lane: Lane, offset: int, count: int) -> Iterator[tuple[int, float]]:
+    """Offsets in a row from `offset`, up to `count` or to a jump, and the evidence of the instruction at each."""
+    stops = False
+    while count and offset < lane.size and not stops:
+        found, length, stops = evidence(lane, offset)
+        yield offset, found
+        offset += length + _skipped(lane, offset, length)
+        count -= 1
+
+
+def _skipped(lane: Lane, offset: int, length: int) -> int:
+    """How many bytes a call jumps over."""
+    code = lane.code
+    if length != 5 or code[offset] != _CALL:
+        return 0
+    distance = int.from_bytes(code[offset + 1 : offset + 5], "little")
+    return distance if distance < _SKIPPED else 0
 
 
 def score(lane: Lane, offset: int, count: int) -> tuple[float, int]:
     """The sum over up to `count` instructions in a row from `offset`, and how many they were; a jump ends them."""
-    scores = [BAD if insn is None else instruction_score(insn) for _, insn in in_a_row(lane, offset, count)]
+    scores = [found for _, found in in_a_row(lane, offset, count)]
     return sum(scores), len(scores)
 
 

@@ -3,7 +3,7 @@
 
 from patcher.follow.operands import get_operand, reg_of, set_operand, stack_slot, width
 from patcher.follow.stack import move_stack
-from patcher.follow.state import EAX, ESP, State
+from patcher.follow.state import DS, EAX, ESP, State
 from patcher.follow.values import Kind, Unknown, Value, bits_mask, unknown_value
 from patcher.x86.insn import Insn
 
@@ -24,6 +24,12 @@ def move_immediate(s: State, insn: Insn, at: int) -> None:
     """B0 to BF."""
     number = insn.opcode & 7 | (insn.rex & 1) << 3
     s.assign(number, insn.operand_size >> 3 if insn.opcode & 8 else 1, Value(insn.imm), insn.rex)
+
+
+def load_segment(s: State, insn: Insn, at: int) -> None:
+    """mov to a segment register."""
+    if insn.reg == DS:
+        s.ds = get_operand(s, insn, at, 2).known
 
 
 def lea(s: State, insn: Insn, at: int) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Traps that never come back: a program's end, as the operating systems' conventions have it."""
 
+from functools import cache
 from typing import Final
 
 from patcher.follow.state import EAX, State
@@ -16,6 +17,16 @@ _ALWAYS: Final = {16: frozenset((0x18, 0x19, 0x20, 0x27)), 32: frozenset((0x29,)
 def is_exit(insn: Insn) -> bool:
     """May it be a call of an operating system that ends the program?"""
     return insn.opcode == (0x05 if insn.opmap == 1 else 0xCD)
+
+
+def always_leaves(code: bytes, offset: int, bits: int) -> bool:
+    """Is it a trap that ends the program whatever registers hold?"""
+    return code[offset : offset + 1] == b"\xcd" and code[offset + 1 : offset + 2] in _bytes_of(bits)
+
+
+@cache
+def _bytes_of(bits: int) -> frozenset[bytes]:
+    return frozenset(bytes([number]) for number in _ALWAYS[bits])
 
 
 def leaves(insn: Insn, state: State) -> bool:

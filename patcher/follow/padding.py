@@ -17,6 +17,19 @@ PADDING: Final = re.compile(rb"(?:%b)++" % _NOPS, re.DOTALL)
 _FILL: Final = frozenset(b"\x90\xcc\0")
 
 
+_ENDS: Final = frozenset((0xC2, 0xC3, 0xCA, 0xCB, 0xCF, 0xE9, 0xEA, 0xEB))
+_SIZES: Final = b"\x66\x67"
+
+
+def follows_end(lane: Lane, offset: int) -> bool:
+    """Does it lie right behind a return or jump that was followed, as functions do that lie back to back?"""
+    before = lane.before(offset)
+    if before is None:
+        return False
+    opcode = lane.code[before:offset].lstrip(_SIZES)
+    return opcode[0] in _ENDS or (opcode[0] == 0xFF and opcode[1] & 0x30 == 0x20)
+
+
 def padding_before(lane: Lane, offset: int) -> bool:
     """Does a function begin here as assemblers place them: aligned, or behind padding, or behind what ends one?"""
     if offset % 16 == 0 or offset == 0:

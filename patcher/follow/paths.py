@@ -8,7 +8,7 @@ from patcher.follow.edges import WEAK, Via, key_of, step_of
 from patcher.follow.evaluate import Step
 from patcher.follow.modes import instruction
 from patcher.follow.space import Lane, Space
-from patcher.x86.walk import BRANCH, CALL, STOP, entry_at
+from patcher.x86.walk import BRANCH, CALL, STOP
 
 Parents = Mapping[int, int]
 """Key of where a run starts → the step that leads there (`edges.parent_of`)."""
@@ -26,7 +26,7 @@ def is_event(lane: Lane, offset: int) -> bool:
 
 def _is_weak(lane: Lane, offset: int) -> bool:
     """May control not go on behind this instruction?"""
-    kind = entry_at(lane.code, offset, lane.bits) >> 4
+    kind = lane.entry(offset) >> 4
     return bool(kind & CALL) or (bool(kind & BRANCH) and not kind & STOP) or is_event(lane, offset)
 
 
@@ -65,28 +65,45 @@ def path_to(
     return steps
 
 
-def weak_point(space: Space, parents: Parents, address: int, bits: int, limit: int = 256) -> int | None:
+Known = dict[int, tuple[int | None, int]]
+"""Key of an address → its weak point and how many steps back it is; or None, and over how many steps there is none."""
+_NOWHERE: Final = 1 << 30
+
+
+def weak_point(
+    space: Space, parents: Parents, address: int, bits: int, limit: int = 256, known: Known | None = None
+) -> int | None:
     """The nearest address before that one, or itself, which only a weak step leads to; None: none is near.
 
-    If that step is never made, nothing behind it up to `address` need be code.
+    If that step is never made, nothing behind it up to `address` need be code. `known` keeps what was found, for who
+    asks of many addresses on one path while nothing changes.
     """
+    known = {} if known is None else known
+    passed: list[int] = []
+    point, beyond = None, 0
+    for walked in range(limit):
+        point, beyond = known.get(key_of(address, bits), (None, 0))
+        if point is not None or walked + beyond >= limit:
+            break
+        before = _step_back(space, parents, address, bits)
+        if before is None or before == address:
+            point, beyond = before, 0 if before is not None else _NOWHERE
+            break
+        passed.append(key_of(address, bits))
+        address, beyond = before, 0
+    for walked, key in enumerate(passed):
+        known[key] = point, beyond + len(passed) - walked
+    return point if len(passed) + beyond < limit else None
+
+
+def _step_back(space: Space, parents: Parents, address: int, bits: int) -> int | None:
+    """The address before one on its path; itself when only a weak step leads to it, None where the path begins."""
+    parent = parents.get(key_of(address, bits))
+    if parent is not None:
+        source, via = step_of(parent)
+        return address if via in WEAK else None if via is Via.ENTRY else source
     lane = space.lane(address, bits)
-    for _ in range(limit):
-        if lane is None:
-            return None
-        parent = parents.get(key_of(address, bits))
-        if parent is not None:
-            source, via = step_of(parent)
-            if via in WEAK:
-                return address
-            if via is Via.ENTRY:
-                return None
-            address, lane = source, space.lane(source, bits)
-            continue
-        before = lane.before(address - lane.base)
-        if before is None:
-            return None
-        if _is_weak(lane, before):
-            return address
-        address = lane.base + before
-    return None
+    before = None if lane is None else lane.before(address - lane.base)
+    if lane is None or before is None:
+        return None
+    return address if _is_weak(lane, before) else lane.base + before

@@ -15,13 +15,17 @@ _GROUP_5: Final = 0xFF
 _LEA: Final = 0x8D
 
 
+def is_reserved(opcode: int, modrm: bytes) -> bool:
+    """Does an opcode of the one-byte map, with this ModRM byte, name no instruction?"""
+    if opcode not in (_GROUP_4, _GROUP_5, _LEA) or not modrm:
+        return False
+    reg, memory = modrm[0] >> 3 & 7, modrm[0] < 0xC0
+    if opcode == _LEA:
+        return not memory
+    return reg > 1 if opcode == _GROUP_4 else reg == 7 or (reg in (3, 5) and not memory)
+
+
 def is_rejected(insn: Insn) -> bool:
-    """Does a processor answer this instruction with #UD, whatever its state?"""
-    if insn.opmap == 0:
-        op, memory = insn.opcode, insn.is_memory
-        if (op == _GROUP_4 and insn.reg > 1) or (op == _GROUP_5 and insn.reg == 7):
-            return True
-        if not memory and (op == _LEA or (op == _GROUP_5 and insn.reg in (3, 5))):
-            return True
+    """Does a processor answer this sensitive instruction with #UD, whatever its state?"""
     row = classify(insn)
     return row is not None and row.origin is Origin.UNDEFINED

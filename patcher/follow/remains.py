@@ -111,12 +111,12 @@ def _divide(
         gaps.append((base + start, base + end))
 
 
-def coverage(space: Space, left: Remains) -> Coverage:
-    """Bytes of executable sections by how they were looked at."""
+def coverage(space: Space, left: Remains, data: int) -> Coverage:
+    """Bytes of executable sections by how they were looked at; `data` of those in gaps are data."""
     total = sum(len(section.data) for section in space.binary.sections if section.executable)
     padding = sum(end - start for start, end in left.padding)
-    swept = sum(end - start for start, end in left.gaps)
-    return Coverage(total, total - padding - swept, swept, padding)
+    gaps = sum(end - start for start, end in left.gaps)
+    return Coverage(total, total - padding - gaps, gaps - data, padding, data)
 
 
 def everything(space: Space, known: set[int]) -> Iterator[Site]:

@@ -10,7 +10,7 @@ from patcher.follow.explorer import Explorer
 from patcher.follow.likelihood import plausibility
 from patcher.follow.model import ProblemKind
 from patcher.follow.overlaps import overlaps
-from patcher.follow.paths import weak_point
+from patcher.follow.paths import Known, weak_point
 from patcher.follow.space import Lane
 
 MOST: Final = 4096
@@ -26,10 +26,11 @@ def settle(x: Explorer) -> bool:
     """
     changed = False
     for lane in list(x.space.lanes.values()):
+        known: Known = {}
         for outer, inner in list(islice(overlaps(lane), MOST)):
             if x.over():
                 break
-            point = _loser(x, lane, outer, inner)
+            point = _loser(x, lane, outer, inner, known)
             if point is None:
                 sentence = f"an instruction inside it, at {lane.base + inner:#x}, runs too"
                 x.knowledge.problem(lane.base + outer, lane.bits, ProblemKind.OVERLAP, sentence)
@@ -39,10 +40,10 @@ def settle(x: Explorer) -> bool:
     return changed
 
 
-def _loser(x: Explorer, lane: Lane, outer: int, inner: int) -> int | None:
+def _loser(x: Explorer, lane: Lane, outer: int, inner: int, known: Known) -> int | None:
     """The weak step that leads to the less plausible of two instructions; None when both are real."""
-    one = weak_point(x.space, x.parents, lane.base + outer, lane.bits)
-    other = weak_point(x.space, x.parents, lane.base + inner, lane.bits)
+    one = weak_point(x.space, x.parents, lane.base + outer, lane.bits, known=known)
+    other = weak_point(x.space, x.parents, lane.base + inner, lane.bits, known=known)
     if one == other or _leads_to(x, lane, outer, inner) or _leads_to(x, lane, inner, outer):
         return None
     if one is None or other is None:

@@ -14,9 +14,10 @@ from patcher.binary.model import Binary, Section
 from patcher.follow.pointers import data_words, taken_addresses
 from patcher.follow.rewrites import Rewrites
 from patcher.follow.state import State
+from patcher.x86.decode import MAX_LENGTH
 from patcher.x86.insn import Insn
 from patcher.x86.length_tables import Tables, tables
-from patcher.x86.walk import Item
+from patcher.x86.walk import Item, entry_at, second
 
 DATA: Final = 0xFF
 """A mark: known data, such as a jump table."""
@@ -97,6 +98,13 @@ class Lane:
         """The lengths alone."""
         return self.lengths.translate(_NO_MARKS)
 
+    def entry(self, offset: int) -> int:
+        """Kind << 4 | length of what stands at an offset, as `patcher.x86.walk` tells them."""
+        code = self.code
+        if offset > self.size - MAX_LENGTH:
+            return entry_at(code, offset, self.bits)
+        return self.table.one_byte[code[offset] | code[offset + 1] << 8] or second(code, offset, self.table)
+
     def before(self, offset: int) -> int | None:
         """The start of an instruction that ends at `offset`."""
         lengths = self.lengths
@@ -133,6 +141,11 @@ class Space:
         self._fields = binary.fields
         self.rewrites = Rewrites(binary)
         self._borders = sorted(self.rewrites.borders)
+
+    @cached_property
+    def is_flat(self) -> bool:
+        """Is it an image without sections and relocations, in which data may lie wherever code may?"""
+        return not self.binary.pointers and all(section.executable for section in self.binary.sections)
 
     @cached_property
     def named_by_data(self) -> tuple[int, ...]:
@@ -203,7 +216,12 @@ class Space:
 
     def constant(self, address: int, size: int, signed: bool) -> int | None:
         """A number that memory holds at an address for good; None where nothing tells."""
-        return self.read(address, size, signed) if self.is_constant(address) else None
+        known = self.is_constant(address) or self.is_followed(address)
+        return self.read(address, size, signed) if known else None
+
+    def is_followed(self, address: int) -> bool:
+        """Does a followed instruction start here? Then its bytes are what runs, be they writable or not."""
+        return bool(self.followed_in(address))
 
     def add_data(self, start: int, end: int) -> bool:
         """Note data inside code; True when instructions had been followed there."""

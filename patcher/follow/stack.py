@@ -36,6 +36,7 @@ def push_immediate(s: State, insn: Insn, at: int) -> None:
 
 def push_other(s: State, insn: Insn, at: int) -> None:
     """Segment registers, flags."""
+    s.ds = None if insn.opcode == 0x1F else s.ds
     s.push(s.fresh())
 
 

@@ -8,6 +8,7 @@ from patcher.follow.values import Kind, Unknown, Value, bits_mask, unknown_value
 from patcher.x86.insn import RIP, Insn
 
 EAX, ECX, EDX, ESP = 0, 1, 2, 4
+DS: Final = 3
 ReadConstant = Callable[[int, int, bool], int | None]
 """The number at an address, of a size, signed or not, where memory never changes; else None."""
 
@@ -15,7 +16,7 @@ _AT_FIRST: Final = tuple(unknown_value(Unknown(Kind.REGISTER, number)) for numbe
 
 
 class State:
-    """Registers, the pushed values, what was stored, and bounds that comparisons gave."""
+    """Registers, the pushed values, what was stored, and bounds that comparisons gave. `ds` is None if not known."""
 
     __slots__ = (
         "_count",
@@ -23,6 +24,7 @@ class State:
         "bits",
         "bounds",
         "compared",
+        "ds",
         "mask",
         "natural",
         "read",
@@ -42,6 +44,7 @@ class State:
         self.bounds: dict[Value, int] = {}
         self.compared: tuple[Value, int] | None = None
         self.ah: int | None = None
+        self.ds: int | None = None
 
     def fresh(self) -> Value:
         """A value that nothing is known of."""

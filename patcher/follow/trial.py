@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 from patcher.follow import overlaps
 from patcher.follow.blame import is_bad
+from patcher.follow.data_runs import reads_as_data
 from patcher.follow.edges import Edge
+from patcher.follow.never import always_leaves
 from patcher.follow.runs import undo
-from patcher.follow.space import Lane
+from patcher.follow.space import MARKS, Lane, Space
 from patcher.x86.walk import Item
 
 if TYPE_CHECKING:
@@ -20,10 +22,10 @@ PROVED: Final = 512
 
 
 class Trial:
-    """One trial: what was followed in it, and what was known before it."""
+    """One trial: what was followed in it, and what was known before it. `guessed`: nothing names its start."""
 
-    def __init__(self, later: int, sites: int) -> None:
-        self.failed = False
+    def __init__(self, later: int, sites: int, guessed: bool = False) -> None:
+        self.failed, self.guessed = False, guessed
         self.later, self.sites = later, sites
         self.size = 0
         self.runs: list[tuple[Lane, int, int]] = []
@@ -36,15 +38,27 @@ class Trial:
         """Does it share bytes with what is followed?"""
         return any(overlaps.within(lane, start, end) for lane, start, end in self.runs)
 
+    def reads_anew(self, space: Space) -> bool:
+        """Does it read in one mode what was followed in another? Only what is named for certain may do that."""
+        return self.guessed and any(
+            other is not lane and other.index == lane.index and _has_code(other, start, end)
+            for lane, start, end in self.runs
+            for other in space.lanes.values()
+        )
+
     def undo(self) -> None:
         """Take its instructions back."""
         for lane, start, end in self.runs:
             undo(lane, start, end)
 
 
-def attempt(x: Explorer, edge: Edge) -> bool:
+def _has_code(lane: Lane, start: int, end: int) -> bool:
+    return any(0 < length < MARKS for length in lane.lengths[start:end])
+
+
+def attempt(x: Explorer, edge: Edge, guessed: bool = False) -> bool:
     """Follow an edge on trial: what it leads to stays, or nothing of it does (then False)."""
-    trial = x.trial = Trial(len(x.later), len(x.sites))
+    trial = x.trial = Trial(len(x.later), len(x.sites), guessed)
     x.returning.trial = trial
     x.explore([edge])
     if x.trial is not None:
@@ -56,7 +70,7 @@ def attempt(x: Explorer, edge: Edge) -> bool:
 
 def end_trial(x: Explorer, trial: Trial) -> None:
     """Keep what was followed on trial, or forget it."""
-    trial.failed = trial.failed or x.spent or trial.overlaps()
+    trial.failed = trial.failed or x.spent or trial.overlaps() or trial.reads_anew(x.space)
     x.trial = None
     if not trial.failed:
         x.returning.accept(trial)
@@ -71,9 +85,12 @@ def end_trial(x: Explorer, trial: Trial) -> None:
 
 def stands(x: Explorer, trial: Trial, lane: Lane, start: int, items: list[Item], count: int) -> bool:
     """Does a trial go on after this run? When it went on long enough it is none any more."""
+    leaves = next((item for item in items if always_leaves(lane.code, item[0], lane.bits)), None)
+    offset, length, _ = leaves or items[-1]
     trial.runs.append((lane, start, items[-1][0] + items[-1][1]))
     trial.size += count
-    if is_bad(x, lane, items):
+    bad = leaves is None and is_bad(x, lane, items)
+    if bad or (trial.guessed and reads_as_data(lane, start, offset + length)):
         trial.failed = True
         return False
     if trial.size > PROVED:

@@ -10,7 +10,8 @@ from typing import Final
 
 from patcher.catalogue import classify
 from patcher.follow.edges import split
-from patcher.follow.likelihood import BAD, in_a_row, instruction_score, is_text
+from patcher.follow.likelihood import BAD, in_a_row, is_text
+from patcher.follow.modes import instruction
 from patcher.follow.space import FIELD, MARKS, Lane, Space
 from patcher.x86.insn import Insn
 
@@ -92,9 +93,9 @@ class Vicinity:
         lane = self._space.lane(address, bits)
         if lane is None or lane.lengths[address - lane.base] or is_text(lane, address - lane.base):
             return _TEXT
-        found = list(in_a_row(lane, address - lane.base, _LOOK))
-        told = [_says(insn) for _, insn in found if insn is None or not _is_mute(insn)]
-        near = sum(self._stays(lane, offset, insn) for offset, insn in found if insn is not None)
+        found = [(at, instruction(lane, at), bits) for at, bits in in_a_row(lane, address - lane.base, _LOOK)]
+        told = [_says(insn, bits) for _, insn, bits in found if insn is None or not _is_mute(insn)]
+        near = sum(self._stays(lane, at, insn) for at, insn, _ in found if insn is not None)
         return sum(told) * min(_COUNTED / (len(told) or 1), 1.0) + _FAR_BRANCH * near
 
     def _stays(self, lane: Lane, offset: int, insn: Insn) -> int:
@@ -110,6 +111,6 @@ def _is_mute(insn: Insn) -> bool:
     return (insn.opmap, insn.opcode) in _NOPS or (insn.opmap != 0 and classify(insn) is not None)
 
 
-def _says(insn: Insn | None) -> float:
-    """Bits of evidence that an instruction gives."""
-    return BAD if insn is None else instruction_score(insn) - _USUAL
+def _says(insn: Insn | None, bits: float) -> float:
+    """What an instruction with so much evidence says of a place."""
+    return BAD if insn is None else bits - _USUAL

@@ -100,7 +100,8 @@ def _program(file: FileReport, binary: BinaryReport, shown: list[Finding]) -> di
         "verdict": verdict_of(binary.verdict),
         "facts": [
             f"{binary.format}, {binary.mode}-bit, {binary.privilege.value} code, ring {binary.ring}",
-            f"{cover.code} bytes of code: {cover.followed} followed, {cover.swept} swept, {cover.padding} padding",
+            f"{cover.code} bytes of code: {cover.followed} followed, {cover.swept} swept, {cover.padding} padding, "
+            f"{cover.data} data",
             *(printable(" ".join((f"{name}: {verdict_of(found)}.", *found.reasons))) for name, found in verdicts),
             *map(printable, binary.notes),
             *_left_out(len(binary.findings) - len(shown)),

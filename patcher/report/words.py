@@ -46,8 +46,8 @@ def counts_of(binary: BinaryReport) -> tuple[int, int]:
 
 
 def _seen(binary: BinaryReport) -> str:
-    """How much of the code was followed from entries, padding left out."""
-    code = binary.coverage.code - binary.coverage.padding
+    """How much of the code was followed from entries, padding and data left out."""
+    code = binary.coverage.code - binary.coverage.padding - binary.coverage.data
     return f"{100 * binary.coverage.followed // code}%" if code > 0 else "-"
 
 

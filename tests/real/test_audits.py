@@ -79,6 +79,31 @@ def test_real_mode_code_traps_where_virtual_8086_mode_makes_it(
     assert {found.tactic for found in real} == {None}
 
 
+@pytest.mark.parametrize("name", ["seabios", "vgabios", "memtest86+"])
+def test_an_image_without_sections_is_understood_as_code_or_data(
+    name: str, audited: Callable[[str], FileReport]
+) -> None:
+    for program in audited(name).binaries:
+        cover = program.coverage
+        assert cover.swept < 0.01 * cover.code
+        assert cover.data > 0.05 * cover.code
+
+
+def test_a_bios_has_code_of_both_modes(audited: Callable[[str], FileReport]) -> None:
+    (image,) = audited("seabios").binaries
+    sites = [found for found in image.findings if found.tier in (Tier.CONFIRMED, Tier.LIKELY)]
+    ports = Counter(found.mode for found in sites if found.rule.startswith(("in-", "out-")))
+    assert ports[16] > 150
+    assert ports[32] > 300
+
+
+def test_a_video_bios_has_no_text_or_tables_for_code(audited: Callable[[str], FileReport]) -> None:
+    (image,) = audited("vgabios").binaries
+    found = rules(image) + Counter(f.rule for f in image.findings if not f.matters)
+    assert not found.keys() & {"arpl", "bound", "verw", "insb", "insd", "aam", "into"}
+    assert sum(f.tier is Tier.CONFIRMED for f in image.findings) > 0.9 * len(image.findings)
+
+
 def test_calls_of_the_bios_are_told(audited: Callable[[str], FileReport]) -> None:
     purposes = Counter(f.purpose for p in audited("grub-boot.img").binaries for f in p.findings)
     assert purposes["BIOS call"] >= 5

@@ -35,7 +35,7 @@ def binary(*findings: Finding, **changes: object) -> BinaryReport:
     """A kernel with these findings."""
     values: dict[str, object] = {
         "name": "", "format": "elf", "mode": 32, "privilege": Privilege.KERNEL, "ring": 0,
-        "coverage": Coverage(0x2000, 0x1800, 0x700, 0x100), "findings": findings,
+        "coverage": Coverage(0x2000, 0x1800, 0x600, 0x100, 0x100), "findings": findings,
         "verdict": Verdict(Status.AFTER_PATCHING, len(findings)), "user_verdict": Verdict(Status.AS_IS),
         "layout": (Span(".text", 0xC010_0000, 0xC010_2000, True), Span(".data", 0xC010_3000, 0xC010_4000, False)),
     }  # fmt: skip

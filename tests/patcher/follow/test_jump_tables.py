@@ -196,7 +196,8 @@ def test_what_an_instruction_writes_without_naming_it_is_not_known(register: str
 
 def test_a_path_that_knows_a_masked_index_does_not_narrow_a_ladder() -> None:
     found = followed(
-        "start: xorl %eax, %eax\njz over\n.byte 0xb8\nover: andl $3, %eax\nshll $4, %eax\naddl $rungs, %eax\njmpl *%eax\n"
+        "start: xorl %eax, %eax\njz over\n.byte 0xb8\n"
+        "over: andl $3, %eax\nshll $4, %eax\naddl $rungs, %eax\njmpl *%eax\n"
         ".balign 0x10, 0xcc\nrungs: cpuid\nret\n.balign 0x10, 0xcc\none: pushfl\nret\n.balign 0x10, 0xcc\ntwo: cli\nret"
     )
     assert {"rungs", "one", "two"} <= found.reached()

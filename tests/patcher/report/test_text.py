@@ -20,7 +20,7 @@ def test_a_line_a_program_and_the_sums() -> None:
     lines = text(report()).splitlines()
     assert lines[0].split() == ["FILE", "FORMAT", "RING", "CODE", "SEEN", "HOLES", "TRAPPING", "VERDICT"]
     assert lines[1].startswith("boot/vmlinuz (setup)  elf, 16 bit")
-    assert lines[2].split()[1:9] == ["elf,", "32", "bit", "0", "8.0", "KiB", "77%", "2"]
+    assert lines[2].split()[1:9] == ["elf,", "32", "bit", "0", "8.0", "KiB", "80%", "2"]
     assert "2 files, 3 programs; 7 without x86 code; 1 not read." in lines
     assert lines[-2:] == ["Not read:", "  broken.exe is truncated."]
 

@@ -37,6 +37,13 @@ def test_what_code_has_and_data_have_not_is_likely() -> None:
     assert (counted[0].total, counted[1].total) == (150, 200)
 
 
+def test_16_bit_code_lies_in_32_bit_objects() -> None:
+    code = assemble("movl %eax, %ebx\nmovw %ax, %bx\n" * 50, 0x1000, 16)
+    counted = count([_binary(code, b"AAAA" * 50)], 16)
+    assert (counted[0].total, counted[1].total) == (100, 200)
+    assert prefixes(*counted)[6] > "M"
+
+
 def test_a_letter_is_a_logarithm_in_half_bits() -> None:
     assert letter(100, 100, 1000, 1000) == "M"
     assert letter(4000, 1000, 10**6, 10**6) == "Q"
@@ -44,5 +51,5 @@ def test_a_letter_is_a_logarithm_in_half_bits() -> None:
 
 
 def test_usage(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["16", "x"]) == 2
+    assert main(["8", "x"]) == 2
     assert "usage" in capsys.readouterr().err

@@ -4,7 +4,8 @@
     python -m vmm.bench.audit.likelihood_counts 64 FILE…
 
 decodes executable sections of compiled programs from function to function, and their read-only data from the first
-byte to the last, and prints the table of logarithms, what prefixes count, and how much was counted.
+byte to the last, and prints the table of logarithms, what prefixes count, and how much was counted. For 16 the files
+are 32-bit ones: `gcc -m16` writes such objects, and what is data beside 32-bit code would be so beside 16-bit code.
 """
 
 import sys
@@ -49,7 +50,7 @@ def count(binaries: Iterable[Binary], bits: int) -> tuple[Counts, Counts]:
     """Count the code, and the read-only data, of all programs of a word size."""
     code, data = Counts(), Counts()
     for binary in binaries:
-        for section in binary.sections if binary.mode == bits else ():
+        for section in binary.sections if binary.mode == max(bits, 32) else ():
             if section.executable:
                 _count(section, bits, code, sorted({f.start - section.address for f in binary.functions}))
             elif not section.writable:
@@ -110,8 +111,8 @@ def _of_opcode(code: Counts, data: Counts, key: tuple[int, int]) -> str:
 
 def main(arguments: list[str]) -> int:
     """Print the tables for the files that are named."""
-    if len(arguments) < 2 or arguments[0] not in ("32", "64"):
-        print("usage: python -m vmm.bench.audit.likelihood_counts 32|64 FILE…", file=sys.stderr)
+    if len(arguments) < 2 or arguments[0] not in ("16", "32", "64"):
+        print("usage: python -m vmm.bench.audit.likelihood_counts 16|32|64 FILE…", file=sys.stderr)
         return 2
     read = (formats.read(Path(name).read_bytes(), name) for name in arguments[1:])
     code, data = count((binary for found in read for binary in found), int(arguments[0]))
