@@ -135,8 +135,9 @@ def is_text(lane: Lane, offset: int) -> bool:
     return _TEXT.match(lane.code, offset) is not None
 
 
-def in_a_row(lane: Lane, offset: int, count: int) -> Iterator[tuple[int, Insn | None]]:
-    """Offsets and instructions in a row from `offset`: up to `count`, to a jump, or to None, which is none."""
+def in_a_row(lane: Lane, offset: int, count: int, skips: bool = False) -> Iterator[tuple[int, Insn | None]]:
+    """Offsets and instructions in a row from `offset`: up to `count`, to a jump, or to None, which is none. With
+    `skips`, what is behind a call over a few bytes are those that it leads to."""
     for _ in range(count):
         try:
             insn = decode_any(lane.code, offset, lane.bits) if offset < lane.size else None
@@ -146,7 +147,7 @@ def in_a_row(lane: Lane, offset: int, count: int) -> Iterator[tuple[int, Insn | 
         if insn is None or flow(insn) in (Flow.JUMP, Flow.STOP):
             return
         offset += insn.length
-        if flow(insn) is Flow.CALL and insn.relative and 0 < insn.imm < _SKIPPED:
+        if skips and flow(insn) is Flow.CALL and insn.relative and 0 < insn.imm < _SKIPPED:
             offset += insn.imm
 
 

@@ -20,7 +20,7 @@ _COUNTED: Final = 8
 """A longer look makes the mean surer, and the evidence no stronger: data go on being data."""
 _USUAL: Final = 1.5
 """What the mean instruction shows where it is in doubt: compiled code has 3 to 4 bits, data -3 to 1."""
-_VOTE: Final = 3.0
+_VOTE: Final = 4.0
 """As much as one neighbour can say; one that there is not counts as code, for few names are names of functions."""
 _EACH_SIDE: Final = 3
 _FAR_BRANCH: Final = 6.0
@@ -92,7 +92,7 @@ class Vicinity:
         lane = self._space.lane(address, bits)
         if lane is None or lane.lengths[address - lane.base] or is_text(lane, address - lane.base):
             return _TEXT
-        found = list(in_a_row(lane, address - lane.base, _LOOK))
+        found = list(in_a_row(lane, address - lane.base, _LOOK, skips=True))
         told = [_says(insn) for _, insn in found if insn is None or not _is_mute(insn)]
         near = sum(self._stays(lane, offset, insn) for offset, insn in found if insn is not None)
         return sum(told) * min(_COUNTED / (len(told) or 1), 1.0) + _FAR_BRANCH * near

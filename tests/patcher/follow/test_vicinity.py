@@ -10,6 +10,7 @@ from patcher.x86.decode import decode
 
 _FUNCTION = (
     "pushl %ebp\nmovl %esp, %ebp\npushl %ebx\nmovl 8(%ebp), %eax\nmovl (%eax), %edx\ntestl %edx, %edx\n"
+    "movl %edx, %ecx\nmovl 4(%eax), %ebx\n"
     "cpuid\nmovl -4(%ebp), %ebx\nleave\nret\n"
 )
 _DOUBTFUL = "pushl %es\npopl %ds\nsubb (%esi), %al\ninto\nret\n"
