@@ -64,8 +64,15 @@ class Vicinity:
         at = bisect_left(self._sorted, key)
         behind = at + (self._sorted[at : at + 1] == [key])
         around = self._sorted[max(at - _EACH_SIDE, 0) : at] + self._sorted[behind : behind + _EACH_SIDE]
-        votes = sum(max(-_VOTE, min(self._look(other), _VOTE)) for other in around)
+        votes = sum(self._vote(other) for other in around)
         return self._look(key) + votes + _VOTE * (2 * _EACH_SIDE - len(around))
+
+    def _vote(self, key: int) -> float:
+        """What a place says about those around it: zeros say nothing, for code that writes itself has such names of the
+        operands that it fills in."""
+        if not self._is_followed(key) and self._space.read(split(key)[0], 2) == 0:
+            return 0.0
+        return max(-_VOTE, min(self._look(key), _VOTE))
 
     def _look(self, key: int) -> float:
         """What an address says alone."""

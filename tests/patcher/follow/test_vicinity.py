@@ -82,3 +82,9 @@ def test_what_some_processor_runs_is_not_rejected(raw: str) -> None:
     insn = decode(bytes.fromhex(raw).ljust(15, b"\0"), 0, 32)
     assert insn is not None
     assert not is_rejected(insn)
+
+
+def test_names_of_operands_that_a_program_fills_in_say_nothing_about_their_code() -> None:
+    filled = [f".byte 0xb8\nn{number}: .long 0\n" for number in range(4)]
+    text = "start: ret\n" + f"doubtful: {_DOUBTFUL}" + "".join(filled) + "ret\n"
+    assert "doubtful" in _named(text).reached()
