@@ -180,13 +180,14 @@ def is_text(lane: Lane, offset: int) -> bool:
     return _TEXT.match(lane.code, offset) is not None
 
 
-def in_a_row(lane: Lane, offset: int, count: int) -> Iterator[tuple[int, float]]:
-    """Offsets in a row from `offset`, up to `count` or to a jump, and the evidence of the instruction at each."""
+def in_a_row(lane: Lane, offset: int, count: int, skips: bool = False) -> Iterator[tuple[int, float]]:
+    """Offsets in a row from `offset`, up to `count` or to a jump, and the evidence of the instruction at each. With
+    `skips`, what is behind a call over a few bytes are those that it leads to."""
     stops = False
     while count and offset < lane.size and not stops:
         found, length, stops = evidence(lane, offset)
         yield offset, found
-        offset += length + _skipped(lane, offset, length)
+        offset += length + (_skipped(lane, offset, length) if skips else 0)
         count -= 1
 
 

@@ -21,7 +21,7 @@ _COUNTED: Final = 8
 """A longer look makes the mean surer, and the evidence no stronger: data go on being data."""
 _USUAL: Final = 1.5
 """What the mean instruction shows where it is in doubt: compiled code has 3 to 4 bits, data -3 to 1."""
-_VOTE: Final = 3.0
+_VOTE: Final = 4.0
 """As much as one neighbour can say; one that there is not counts as code, for few names are names of functions."""
 _EACH_SIDE: Final = 3
 _FAR_BRANCH: Final = 6.0
@@ -65,8 +65,15 @@ class Vicinity:
         at = bisect_left(self._sorted, key)
         behind = at + (self._sorted[at : at + 1] == [key])
         around = self._sorted[max(at - _EACH_SIDE, 0) : at] + self._sorted[behind : behind + _EACH_SIDE]
-        votes = sum(max(-_VOTE, min(self._look(other), _VOTE)) for other in around)
+        votes = sum(self._vote(other) for other in around)
         return self._look(key) + votes + _VOTE * (2 * _EACH_SIDE - len(around))
+
+    def _vote(self, key: int) -> float:
+        """What a place says about those around it: zeros say nothing, for code that writes itself has such names of the
+        operands that it fills in."""
+        if not self._is_followed(key) and self._space.read(split(key)[0], 2) == 0:
+            return 0.0
+        return max(-_VOTE, min(self._look(key), _VOTE))
 
     def _look(self, key: int) -> float:
         """What an address says alone."""
@@ -93,7 +100,8 @@ class Vicinity:
         lane = self._space.lane(address, bits)
         if lane is None or lane.lengths[address - lane.base] or is_text(lane, address - lane.base):
             return _TEXT
-        found = [(at, instruction(lane, at), bits) for at, bits in in_a_row(lane, address - lane.base, _LOOK)]
+        row = in_a_row(lane, address - lane.base, _LOOK, skips=True)
+        found = [(at, instruction(lane, at), bits) for at, bits in row]
         told = [_says(insn, bits) for _, insn, bits in found if insn is None or not _is_mute(insn)]
         near = sum(self._stays(lane, at, insn) for at, insn, _ in found if insn is not None)
         return sum(told) * min(_COUNTED / (len(told) or 1), 1.0) + _FAR_BRANCH * near

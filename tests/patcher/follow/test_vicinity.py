@@ -10,6 +10,7 @@ from patcher.follow.space import Space
 
 _FUNCTION = (
     "pushl %ebp\nmovl %esp, %ebp\npushl %ebx\nmovl 8(%ebp), %eax\nmovl (%eax), %edx\ntestl %edx, %edx\n"
+    "movl %edx, %ecx\nmovl 4(%eax), %ebx\n"
     "cpuid\nmovl -4(%ebp), %ebx\nleave\nret\n"
 )
 _DOUBTFUL = "pushl %es\npopl %ds\nsubb (%esi), %al\ninto\nret\n"
@@ -85,3 +86,9 @@ def test_what_every_processor_rejects_is_no_code(raw: str) -> None:
 @pytest.mark.parametrize("raw", ["0f0b", "8d00", "ffe0", "ff28", "fec0", "8ed8", "f00100"])
 def test_what_some_processor_runs_is_not_rejected(raw: str) -> None:
     assert _bits(raw) > BAD
+
+
+def test_names_of_operands_that_a_program_fills_in_say_nothing_about_their_code() -> None:
+    filled = [f".byte 0xb8\nn{number}: .long 0\n" for number in range(4)]
+    text = "start: ret\n" + f"doubtful: {_DOUBTFUL}" + "".join(filled) + "ret\n"
+    assert "doubtful" in _named(text).reached()
