@@ -15,14 +15,11 @@ from typing import Final
 
 from patcher.auditing.code_map import CodeMap
 from patcher.auditing.model import Status, Tier, Verdict
-from patcher.auditing.relevance import World, relevance, world_of
+from patcher.auditing.unaccounted import holes_behind_dropped, holes_in_gaps
 from patcher.binary.model import Privilege, Rewritten
-from patcher.catalogue import classify
 from patcher.deadline import NEVER, Deadline
 from patcher.follow.model import ProblemKind
 from patcher.follow.rewrites import Rewrites
-from patcher.x86.decode import MAX_LENGTH
-from patcher.x86.walk import TRUNCATED, UNDECODABLE, straight_line
 
 _SETTLED: Final = {
     ProblemKind.BAD_PATH: "{n} followed path{s} in what is no instruction, first at {at:#x}.",
@@ -91,6 +88,7 @@ class Judge:
             yield "The limit for one file was reached before all that was found was judged."
         yield from _problems(self._code)
         yield from self._unresolved(ring)
+        yield from self._dropped(ring)
         yield from _unseen(self._code)
 
     def _unresolved(self, ring: int) -> Iterator[str]:
@@ -112,54 +110,19 @@ class Judge:
             yield where + f"a hole could be decoded in bytes that no path reaches, first at {hole:#x}."
 
 
+    def _dropped(self, ring: int) -> Iterator[str]:
+        """The steps that are taken for never made, when a hole would run if they were."""
+        hole = next(holes_behind_dropped(self._code, ring, self._iopl, self._deadline), None)
+        if hole is not None:
+            yield f"A step that is taken for never made, for it leads to what is no code, leads to a hole at {hole:#x}."
+
+
 def _problems(code: CodeMap) -> Iterator[str]:
     counts = Counter(problem.kind for problem in code.flow.problems)
     for kind, sentence in _SETTLED.items():
         if counts[kind]:
             first = min(problem.address for problem in code.flow.problems if problem.kind is kind)
             yield sentence.format(n=counts[kind], s=_VERBS[kind][counts[kind] > 1], at=first)
-
-
-def holes_in_gaps(code: CodeMap, ring: int, iopl: int, deadline: Deadline = NEVER) -> Iterator[int]:
-    """The addresses, in bytes that are not accounted for, at which a hole that matters could be decoded.
-
-    Bytes that are instructions from the first to the last are taken for those; in others every offset counts.
-    """
-    from patcher.sweep import anywhere, sweep
-
-    for start, end in code.flow.gaps:
-        section = code.binary.section_at(start)
-        if section is None or deadline.overdue():
-            continue
-        first, last = start - section.address, end - section.address
-        for mode in code.modes(section) or [section.mode]:
-            world = world_of(ring, iopl, mode, protected=False)
-            look = (
-                sweep if _is_code(section.data[first : last + MAX_LENGTH], last - first, mode) else anywhere
-            )
-            for offset, _ in look(section.data, mode, first, last):
-                if _matters(code, section.address + offset, mode, world):
-                    yield section.address + offset
-
-
-def _is_code(data: memoryview, size: int, mode: int) -> bool:
-    """Are the first `size` bytes instructions, the last of which ends there?"""
-    content, offset, lengths = bytes(data), 0, bytearray(size)
-    while offset < size:
-        at, length, kind = straight_line(content, offset, mode, size, lengths)[-1]
-        if kind & (UNDECODABLE | TRUNCATED):
-            return False
-        offset = at + length
-    return offset == size
-
-
-def _matters(code: CodeMap, address: int, mode: int, world: World) -> bool:
-    insn = code.insn(address, mode)
-    row = None if insn is None else classify(insn)
-    if insn is None or row is None:
-        return False
-    found = relevance(row, insn, world)
-    return found.matters and row.is_hole
 
 
 def is_known(one: Rewritten, code: CodeMap, places: frozenset[Rewritten]) -> bool:

@@ -75,6 +75,7 @@ def _kill(x: Explorer, lane: Lane, start: int, end: int) -> None:
     undo(lane, start, end)
     if start < lane.size:
         lane.lengths[start] = DEAD
+        x.drop(lane, start)
     x.space.add_dead(lane.base + start, lane.bits)
 
 

@@ -46,6 +46,8 @@ class Calls:
         back = (lane.base + behind + shift, lane.bits, Via.RETURN, source, owner, now)
         if not shift and self._is_last(lane, behind):
             self._enter(target, back)
+            if behind < lane.size:
+                self.x.drop(lane, behind)
             return None
         if not shift and key_of(target, lane.bits) in self.x.returning.known:
             return behind

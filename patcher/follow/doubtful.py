@@ -35,6 +35,7 @@ def visit_carefully(x: Explorer, edge: Edge) -> None:
         return
     least = LEAST if lane.code[offset - 1] == _INT3 else 0.0
     if lane.covers(offset) is not None or is_text(lane, offset):
+        x.drop(lane, offset)
         return
     items = walk_run(lane, offset)
     end = items[-1][0] + items[-1][1]
@@ -42,5 +43,7 @@ def visit_carefully(x: Explorer, edge: Edge) -> None:
     doubtful = is_bad(x, lane, items) or overlaps.within(lane, offset, end)
     undo(lane, offset, end)
     doubtful = doubtful or plausibility(lane, offset, count) < least
-    if not doubtful:
+    if doubtful:
+        x.drop(lane, offset)
+    else:
         x.work.append(edge)

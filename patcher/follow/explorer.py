@@ -17,7 +17,7 @@ from patcher.follow.returning import Returning
 from patcher.follow.rewriting import Rewriting
 from patcher.follow.runs import undo, walk_run
 from patcher.follow.settled import SettledBranches
-from patcher.follow.space import BORDER, MARKS, Lane, Space
+from patcher.follow.space import BORDER, DEAD, MARKS, Lane, Space
 from patcher.follow.targets import relative_target
 from patcher.follow.transfers import Transfers
 from patcher.follow.trial import Trial, stands
@@ -40,6 +40,8 @@ class Explorer:
         self.sites: list[tuple[int, int]] = []
         """Keys of sensitive instructions and of the functions that they were followed for."""
         self.origins: dict[int, Origin] = {}
+        self.dropped: set[tuple[int, int]] = set()
+        """Addresses and modes to which steps lead that are taken for never made."""
         self.trial: Trial | None = None
         self.returning = Returning(space, self.work)
         self.settled = SettledBranches(knowledge.size)
@@ -101,7 +103,9 @@ class Explorer:
         if length >= MARKS:
             if self.trial is not None:
                 self.trial.failed = True
-            elif via not in WEAK and source:
+                return
+            self.drop(lane, address - lane.base)
+            if via not in WEAK and source:
                 blame(self, source, bits, address)
         elif length:
             self.join(owner, address, bits)
@@ -112,6 +116,11 @@ class Explorer:
             if self.trial is not None:
                 self.trial.keys.append(key)
             self._follow(lane, address - lane.base, owner, now)
+
+    def drop(self, lane: Lane, offset: int) -> None:
+        """A step that is taken for never made leads here."""
+        if self.trial is None and lane.lengths[offset] in (0, DEAD):
+            self.dropped.add((lane.base + offset, lane.bits))
 
     def is_followed(self, address: int, bits: int) -> bool:
         """Is there a followed instruction at this address?"""
@@ -161,6 +170,8 @@ class Explorer:
                     self._run_on(lane, owner, now)
                 elif lane.lengths[offset] < MARKS:
                     self.join(owner, lane.base + offset, lane.bits)
+                else:
+                    self.drop(lane, offset)
             elif kind & STOP:
                 self.transfers.stop(lane, item, owner, now)
         return None, now
@@ -193,6 +204,8 @@ class Explorer:
             self.settled.joined(target)
             if owner not in self.returning.known and not start <= there <= offset:
                 self.returning.join(owner, target, lane.bits)
+        else:
+            self.drop(lane, there)
         return True
 
     def _only_taken(self, lane: Lane, items: list[Item], item: Item, settled: Settled, taken: Edge) -> None:

@@ -41,7 +41,7 @@ def follow(binary: Binary, budget: Budget) -> Flow:
     return Flow(
         tuple(sorted(sites, key=lambda site: (site.address, site.mode))), lengths, likely, left.padding, left.gaps,
         tuple(sorted(knowledge.jump_tables.values())), tuple(sorted(knowledge.problems.values())),
-        coverage(space, left, data),
+        coverage(space, left, data), tuple(sorted(explorer.dropped)),
     )  # fmt: skip
 
 

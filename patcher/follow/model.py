@@ -73,7 +73,8 @@ class Flow:
     `sites` are sorted by address. `lengths[(index of the section, mode)]` has a byte for each byte that the section's
     data covers: the length of the followed instruction that starts there, else 0. `likely` is the same for
     code that no confirmed path reaches. `padding`, and `gaps` (neither followed nor likely code, table nor padding),
-    are sorted address ranges `[start, end)` in executable sections.
+    are sorted address ranges `[start, end)` in executable sections. `dropped` are the sorted addresses and modes to
+    which a followed instruction leads by a step that is taken for never made, for it leads to what is no code.
     """
 
     sites: tuple[Site, ...]
@@ -84,3 +85,4 @@ class Flow:
     jump_tables: tuple[JumpTable, ...]
     problems: tuple[Problem, ...]
     coverage: Coverage
+    dropped: tuple[tuple[int, int], ...] = ()

@@ -14,7 +14,7 @@ class Standing:
 
     def __init__(self, x: Explorer) -> None:
         self._lanes, self._followed = x.space.lanes, x.space.followed()
-        self._sites, self._origins = x.sites, x.origins
+        self._sites, self._origins, self._dropped = x.sites, x.origins, x.dropped
         self._problems = dict(x.knowledge.problems)
 
     def replaces(self, cut: Explorer) -> bool:
@@ -24,5 +24,5 @@ class Standing:
     def restore(self, cut: Explorer) -> None:
         """Put what this round found in the place of what the cut one did."""
         cut.space.lanes = self._lanes
-        cut.sites, cut.origins = self._sites, self._origins
+        cut.sites, cut.origins, cut.dropped = self._sites, self._origins, self._dropped
         cut.knowledge.problems = self._problems
