@@ -190,7 +190,7 @@ def read_object(data: bytes, name: str) -> tuple[Binary, ...]:
     layout = _place(part, header)
     symbols = list(coff_symbols(part, header.symbols, header.rows, header.size == BIG_HEADER))
     _place_symbols(layout, symbols)
-    found = Gathering("coff", header.mode, Privilege.UNKNOWN, [])
+    found = Gathering("coff", header.mode, Privilege.UNKNOWN, [], relocated=True)
     _relocate(part, layout, header.mode, found)
     found.sections += layout.sections.values()
     found.imports += layout.imports.items()

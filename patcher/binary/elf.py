@@ -96,7 +96,8 @@ def _read_entry(elf: ElfFile, into: Gathering) -> None:
 
 def _read_static(elf: ElfFile, space: AddressSpace, into: Gathering) -> None:
     """A program linked to a fixed address keeps no relocations: words that look like addresses of code must do."""
-    if elf.header.type == ET_EXEC:
+    into.relocated = elf.header.type != ET_EXEC
+    if not into.relocated:
         into.guesses.update(guess_pointers(into, space, elf.header.bits // 8))
 
 

@@ -80,6 +80,8 @@ class Gathering:
     never: set[int] = field(default_factory=set)
     """Where a function that does not return is called through: PLT entries and GOT slots."""
     release: tuple[int, int] = (0, 0)
+    relocated: bool = False
+    """Do relocations name every address that it holds?"""
     unread: set[str] = field(default_factory=set)
 
     def enter(self, address: int, origin: Origin, name: str = "", mode: int | None = None) -> None:
@@ -123,6 +125,7 @@ class Gathering:
             tuple(self.notes),
             self.release,
             tuple(sorted(self.unread)),
+            self.relocated,
         )
 
     def _functions(self, code: Extents) -> tuple[Function, ...]:

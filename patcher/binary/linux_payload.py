@@ -33,6 +33,7 @@ def read_payload(data: bytes, name: str, mode: int, load: int) -> Binary:
     lists = list(_relocations(data[end:], into.mode))
     if any(places for _, places in lists):
         into.guesses.clear()
+        into.relocated = True
     for bits, places in lists:
         _relocate(places, bits, into)
     if not into.symbols and read_kallsyms(into):

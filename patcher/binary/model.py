@@ -108,7 +108,8 @@ class Binary:
     return (by name: exit, abort, panic, …), and of the PLT entries and GOT slots that lead to one. `imports`
     name the addresses, outside every section, that stand for what an object leaves to its linker, and in PE
     images the pointers through which imports are called; sorted. `release` is the version of Linux that it is, or was
-    built for: (6, 1); (0, 0) when nothing tells. `unread` are the tables by which it rewrites its code that are in no
+    built for: (6, 1); (0, 0) when nothing tells. `relocated`: relocations name every address that it holds, so that
+    no other word is one. `unread` are the tables by which it rewrites its code that are in no
     known form.
     """
 
@@ -128,6 +129,7 @@ class Binary:
     notes: tuple[str, ...] = ()
     release: tuple[int, int] = (0, 0)
     unread: tuple[str, ...] = ()
+    relocated: bool = False
 
     def section_at(self, address: int) -> Section | None:
         """The section that holds an address."""

@@ -113,6 +113,7 @@ def read_relocations(pe: Pe, found: Gathering) -> None:
         _relocate(pe, found, page, memoryview(bytes(block)[: len(block) & ~1]).cast("H").tolist(), targets)
         at += length
     found.pointers |= targets
+    found.relocated = bool(targets)
 
 
 def _relocate(pe: Pe, found: Gathering, page: int, rows: list[int], targets: set[int]) -> None:

@@ -3,11 +3,10 @@
 
 import re
 from array import array
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from patcher.binary.model import Binary, Section
+from patcher.binary.model import Section
 from patcher.follow.knowledge import Knowledge
 from patcher.follow.modes import instruction
 from patcher.follow.padding import follows_end
@@ -37,7 +36,7 @@ def taken(space: Space, knowledge: Knowledge, lane: Lane) -> Iterator[int]:
         yield from _relative(space, lane)
     if knowledge.got is not None and lane.bits == 32:
         yield from _from_got(space, knowledge.got, lane)
-    if not space.binary.pointers:
+    if not space.binary.relocated:
         lowest = _SEGMENT if lane.bits == 16 else LOWEST_ABSOLUTE
         for section in space.binary.sections:
             if section.executable and section.address >= lowest:
@@ -122,9 +121,3 @@ def _dwords(data: bytes, target: Section) -> Iterator[tuple[int, int]]:
     """Offsets and values of the words in `data` that lie in a section."""
     for at in words_into(data, target.address, target.address + len(target.data)):
         yield at, int.from_bytes(data[at : at + 4], "little")
-
-
-def is_named(binary: Binary, address: int) -> bool:
-    """Does a relocation or a table of pointers name this address?"""
-    index = bisect_left(binary.pointers, address)
-    return index < len(binary.pointers) and binary.pointers[index] == address

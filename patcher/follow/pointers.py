@@ -31,7 +31,7 @@ def words_into(data: bytes, start: int, end: int) -> Iterator[int]:
 
 def data_words(binary: Binary) -> Iterator[int]:
     """Aligned words of data that are addresses in executable sections; relocations tell better where they are."""
-    if binary.pointers:
+    if binary.pointers or binary.relocated:
         return
     size = 8 if binary.mode == 64 else 4
     for target in binary.sections:

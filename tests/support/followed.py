@@ -75,8 +75,9 @@ def follow_bytes(
     fields: tuple[int, ...] = (),
     rewritten: tuple[Rewritten, ...] = (),
     functions: tuple[Function, ...] = (),
+    relocated: bool | None = None,
 ) -> Followed:
-    """Follow bytes that lie at an address in one section of code."""
+    """Follow bytes that lie at an address in one section of code; `pointers` are relocations' unless told otherwise."""
     section = Section(".text", base, memoryview(code), len(code), True, False, bits, 0)
     entries = (Entry(labels.get("start", base), bits, Origin.ENTRY),)
     elsewhere = tuple(Symbol(Gva(address), f"import_{address:x}") for address in imports)
@@ -93,5 +94,6 @@ def follow_bytes(
         fields=fields,
         rewritten=rewritten,
         functions=functions,
+        relocated=bool(pointers) if relocated is None else relocated,
     )
     return Followed(follow(binary, budget or Budget()), labels, base)

@@ -51,7 +51,7 @@ def test_sections_name_the_memory_and_functions_are_entries() -> None:
     )  # fmt: skip
     assert [s.name for s in binary.symbols] == ["f", "label"]
     assert binary.functions == (Function(0x80_0002, 0x80_0005, "f"),)
-    assert binary.pointers == (0x80_0005, 0x80_0006)
+    assert (binary.pointers, binary.relocated) == ((0x80_0005, 0x80_0006), False)
     assert (binary.privilege, binary.mode, binary.notes) == (Privilege.USER, 32, ())
 
 
@@ -163,7 +163,7 @@ def test_packed_relative_relocations_are_pointers() -> None:
     """DT_RELR: 0x3000 itself, then a bitmap for the words behind it."""
     data = struct.pack("<4Q", 0x1001, 0x1002, 0x1003, 0x1004) + struct.pack("<2Q", 0x3000, 0b1011)
     binary = shared_object((36, 0x3020), (35, 16), data=data)
-    assert binary.pointers == (0x1001, 0x1002, 0x1004)
+    assert (binary.pointers, binary.relocated) == ((0x1001, 0x1002, 0x1004), True)
 
 
 def test_a_plt_entry_carries_the_name_of_its_function() -> None:

@@ -20,6 +20,14 @@ def test_a_function_whose_address_is_taken() -> None:
     assert "handler" in found.reached()
 
 
+def test_an_address_in_code_counts_unless_relocations_name_all() -> None:
+    """A program linked to a fixed address names some addresses by relocations, too: those of its initializers."""
+    code, labels = program(f"start: movl $handler, 0x500000\nret\n.balign 0x10\nhandler: {_FUNCTION}last: ret\n")
+    for relocated in (False, True):
+        found = follow_bytes(code, labels, pointers=(labels["last"],), relocated=relocated)
+        assert ("handler" in found.reached()) is not relocated
+
+
 def test_text_whose_address_is_taken_is_no_code() -> None:
     found = followed(
         'start: movl $text, %eax\nret\n.balign 0x10\ntext: .ascii "pqrs lon stuff"\n.byte 0, 0xc3'
