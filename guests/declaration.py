@@ -55,7 +55,7 @@ class Guest:
 # Key of guest.toml -> (type, whether it must be there).
 _KEYS: dict[str, tuple[type | tuple[type, ...], bool]] = {
     "description": (str, True),
-    "exit": ((int, list), True),
+    "exit": ((int, str, list), True),
     "memory": (int, False),
     "serial": (str, False),
     "serial_pattern": (str, False),
@@ -71,6 +71,9 @@ _KEYS: dict[str, tuple[type | tuple[type, ...], bool]] = {
     "known_bug": (str, False),
 }
 _QEMU = ("same", "differs", "never")
+DEBUG_EXIT = "debug-exit"
+_BY_DEVICE = range(1, 256, 2)
+"""What the exit device can end with: value * 2 + 1."""
 
 
 def names() -> tuple[str, ...]:
@@ -95,9 +98,22 @@ def parse(name: str, text: str) -> Guest:
         raise DeclarationError(f"guest {name}: not TOML: {error}") from error
     _check_keys(name, table)
     exits = table.pop("exit")
-    guest = Guest(name=name, exits=tuple(exits) if isinstance(exits, list) else (exits,), **table)
+    guest = Guest(name=name, exits=_statuses(name, exits if isinstance(exits, list) else [exits]), **table)
     _check_values(guest)
     return guest
+
+
+def _statuses(name: str, exits: list[int | str]) -> tuple[int, ...]:
+    """The statuses that are right, one by one."""
+    found: list[int] = []
+    for given in exits:
+        if not isinstance(given, str):
+            found.append(given)
+        elif given == DEBUG_EXIT:
+            found.extend(_BY_DEVICE)
+        else:
+            raise DeclarationError(f"guest {name}: exit: {given!r} is neither a number nor {DEBUG_EXIT!r}")
+    return tuple(found)
 
 
 def _check_keys(name: str, table: dict[str, object]) -> None:

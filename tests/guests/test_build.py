@@ -84,6 +84,7 @@ def test_what_it_reads_rightly_passes(line: str) -> None:
         (MINIMAL + "slow = 1\n", "guest x: key 'slow' has the wrong type: 1"),
         (MINIMAL + "memory = true\n", "guest x: key 'memory' has the wrong type: True"),
         ('description = "x"\nexit = [33, 256]\n', "guest x: exit: whole numbers from 0 to 255"),
+        ('description = "x"\nexit = [33, "any"]\n', "guest x: exit: 'any' is neither a number nor 'debug-exit'"),
         (MINIMAL + 'serial = "a"\nserial_pattern = "b"\n', "guest x: serial and serial_pattern: one of"),
         (MINIMAL + '[skip]\nslow = "no"\n', "guest x: skip: keys from fast, trap, native"),
         (MINIMAL + 'qemu = "differs"\n', "guest x: qemu_note: needed"),
@@ -95,6 +96,12 @@ def test_a_wrong_declaration_is_refused_with_a_sentence(text: str, sentence: str
     with pytest.raises(DeclarationError) as caught:
         parse("x", text)
     assert str(caught.value).startswith(sentence)
+
+
+def test_any_status_of_the_exit_device() -> None:
+    exits = parse("x", 'description = "x"\nexit = ["debug-exit", 80]\n').exits
+    assert {1, 33, 255, 80} <= set(exits)
+    assert len(exits) == 129
 
 
 def test_an_unknown_guest_is_refused_with_the_names_there_are() -> None:
