@@ -100,5 +100,5 @@ def _sites(code: CodeMap, options: AuditOptions) -> Iterator[Listed]:
 def _listed(program: str, one: Finding) -> Listed:
     tactic = "none" if one.tactic is None else one.tactic.value
     return Listed(
-        program, one.section, one.function, one.function_offset, one.rule, tactic, one.address, one.raw
+        program, one.section, one.function, one.function_offset, one.rule, tactic, one.address, one.mode, one.raw
     )

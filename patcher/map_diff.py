@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Two images' sites compared: what is new, what is gone, what only moved. A regression test for kernel builds.
 
-A site is the same in both when program, section, function, rule and bytes are. In a function with several such sites
-equal offsets are paired first, then what is left in order: those moved.
+A site is the same in both when program, section, function, rule and bytes are, but for the addresses in them, which a
+linker chooses anew. In a function with several such sites equal offsets are paired first, then what is left in order:
+those moved.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from patcher.auditing.fingerprint import function_name, without_addresses
 from patcher.patch_map import Listed
 
 Name = tuple[str, str, str, str, bytes]
@@ -56,18 +58,26 @@ def compare(before: Iterable[Listed], after: Iterable[Listed]) -> MapDiff:
 def _by_name(sites: Iterable[Listed]) -> dict[Name, list[Listed]]:
     names: dict[Name, list[Listed]] = {}
     for site in sites:
-        name = site.program, site.section, site.function, site.rule, site.raw
+        function = function_name(site.function, site.address - site.function_offset)
+        name = site.program, site.section, function, site.rule, without_addresses(site.raw, site.mode)
         names.setdefault(name, []).append(site)
     return names
 
 
 def _paired(old: list[Listed], new: list[Listed]) -> tuple[list[Moved], list[Listed], list[Listed]]:
     """Pairs of one name, and what is left of both sides."""
-    places = {site.function_offset: site for site in new}
-    pairs = [Moved(site, places.pop(site.function_offset)) for site in old if site.function_offset in places]
-    taken = {id(pair.before) for pair in pairs}
-    gone = [site for site in old if id(site) not in taken]
-    come = list(places.values())
+    places: dict[int, list[Listed]] = {}
+    for site in new:
+        places.setdefault(site.function_offset, []).append(site)
+    pairs: list[Moved] = []
+    gone: list[Listed] = []
+    for site in old:
+        there = places.get(site.function_offset)
+        if there:
+            pairs.append(Moved(site, there.pop(0)))
+        else:
+            gone.append(site)
+    come = [site for there in places.values() for site in there]
     pairs += [Moved(*both) for both in zip(gone, come, strict=False)]
     both = min(len(gone), len(come))
     return pairs, gone[both:], come[both:]

@@ -56,6 +56,7 @@ class Listed:
     rule: str
     tactic: str
     address: int
+    mode: int
     raw: bytes
 
 

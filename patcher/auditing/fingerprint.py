@@ -22,6 +22,11 @@ def fingerprint(function: str, offset: int, rule: str, raw: bytes, mode: int) ->
     return sha256(where.encode("utf-8", "backslashreplace")).hexdigest()[:32]
 
 
+def function_name(function: str, start: int) -> str:
+    """The name of a function that starts at an address, without the address where the name was made from it."""
+    return "func" if function == f"func_{start:x}" else function
+
+
 def without_addresses(raw: bytes, mode: int) -> bytes:
     """The bytes of one instruction with zeros where a linker puts an address."""
     insn = decode(raw, 0, mode)

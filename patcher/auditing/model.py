@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from patcher.auditing.fingerprint import fingerprint
+from patcher.auditing.fingerprint import fingerprint, function_name
 from patcher.binary.model import Origin, Privilege
 from patcher.patch import Tactic
 
@@ -99,8 +99,7 @@ class Finding:
     @property
     def fingerprint(self) -> str:
         """A name that survives relinking: of function, offset in it, rule and bytes, all without addresses."""
-        start = self.address - self.function_offset
-        function = "func" if self.function == f"func_{start:x}" else self.function or self.section
+        function = function_name(self.function, self.address - self.function_offset) or self.section
         return fingerprint(function, self.function_offset, self.rule, self.raw, self.mode)
 
 

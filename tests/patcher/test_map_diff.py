@@ -10,12 +10,26 @@ from hypothesis import strategies as st
 from patcher.map_diff import compare
 from patcher.patch_map import Listed
 
-SITE = Listed("", ".text", "f", 0x10, "pushf", "trap", 0x1010, b"\x9c")
+SITE = Listed("", ".text", "f", 0x10, "pushf", "trap", 0x1010, 32, b"\x9c")
 
 
 def test_a_relinked_image_is_the_same() -> None:
     found = compare([SITE], [replace(SITE, address=0x9999)])
     assert (found.same, found.differs) == (1, False)
+
+
+def test_addresses_in_bytes_and_in_made_up_names_are_no_difference() -> None:
+    """verw of a variable in a function that has no name, linked elsewhere."""
+    verw = replace(SITE, function="func_1000", rule="verw", raw=b"\x0f\x00\x2d\x78\xb7\x93\xc1")
+    moved = replace(verw, function="func_8000", address=0x8010, raw=b"\x0f\x00\x2d\x9a\x2d\x9e\xc1")
+    assert compare([verw], [moved]).same == 1
+    assert compare([verw], [replace(moved, raw=b"\x0f\x00\xe8")]).differs
+
+
+def test_functions_without_names_may_have_sites_at_equal_offsets() -> None:
+    one, other = (replace(SITE, function=f"func_{start:x}", address=start + 0x10) for start in (0x1000, 0x2000))
+    found = compare([one, other], [replace(other, function="func_3000", address=0x3010)])
+    assert (found.same, found.removed, found.added) == (1, (other,), ())
 
 
 @pytest.mark.parametrize(
@@ -49,9 +63,8 @@ _SITES = st.lists(
     st.builds(
         Listed, st.just(""), st.just(".text"), st.sampled_from("fg"), st.integers(0, 5),
         st.sampled_from(("popf", "cli")),
-        st.just("trap"), st.integers(0, 99), st.just(b"\x9c"),
+        st.just("trap"), st.integers(0, 99), st.just(32), st.just(b"\x9c"),
     ),
-    unique_by=lambda site: (site.function, site.rule, site.function_offset),
 )  # fmt: skip
 
 

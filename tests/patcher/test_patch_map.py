@@ -97,7 +97,7 @@ def test_a_stub_is_kept_as_the_trap_that_it_began_as() -> None:
 
 
 def test_the_list_of_sites_is_kept() -> None:
-    site = Listed("", ".text", "f", 3, "pushf", "trap", 0x1003, b"\x9c")
+    site = Listed("", ".text", "f", 3, "pushf", "trap", 0x1003, 32, b"\x9c")
     assert decode_map(PatchMap(sites=(site,)).encode(), "m").sites == (site,)
 
 
