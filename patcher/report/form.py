@@ -13,10 +13,9 @@ from patcher.registry import declaration, declared
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How much to show. `width` is that of the terminal in columns; `colour` allows escape sequences."""
+    """How much to show. `colour` allows escape sequences."""
 
     verbose: bool = False
-    width: int = 100
     colour: bool = False
 
 

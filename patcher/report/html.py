@@ -15,7 +15,16 @@ from typing import Final
 from patcher.auditing.model import AuditReport, BinaryReport, FileReport, Finding
 from patcher.auditing.options import SURE
 from patcher.report.form import Form, Options
-from patcher.report.words import closed_by, counts_of, place_of, printable, summary_of, totals, verdict_of
+from patcher.report.words import (
+    closed_by,
+    counts_of,
+    many,
+    place_of,
+    printable,
+    summary_of,
+    totals,
+    verdict_of,
+)
 
 MARK: Final = "<!-- {} -->"
 """What stands in the page where the totals, the rows of the summary and the findings ("programs") go."""
@@ -88,8 +97,8 @@ def _text(text: str) -> str:
 def _left_out(number: int) -> list[str]:
     if not number:
         return []
-    return [f"{number} possible and overlapping findings are left out here: a page has room for {MOST_UNSURE} of them. "
-            "The forms json and csv have all."]  # fmt: skip
+    left_out = many(number, "possible or overlapping finding")
+    return [f"Left out here: {left_out}. A page has room for {MOST_UNSURE} of them; the forms json and csv have all."]
 
 
 def _program(file: FileReport, binary: BinaryReport, shown: list[Finding]) -> dict[str, object]:
@@ -100,8 +109,8 @@ def _program(file: FileReport, binary: BinaryReport, shown: list[Finding]) -> di
         "verdict": verdict_of(binary.verdict),
         "facts": [
             f"{binary.format}, {binary.mode}-bit, {binary.privilege.value} code, ring {binary.ring}",
-            f"{cover.code} bytes of code: {cover.followed} followed, {cover.swept} swept, {cover.padding} padding, "
-            f"{cover.data} data",
+            f"{many(cover.code, 'byte')} of code: {cover.followed} followed, {cover.swept} swept, "
+            f"{cover.padding} padding, {cover.data} data",
             *(printable(" ".join((f"{name}: {verdict_of(found)}.", *found.reasons))) for name, found in verdicts),
             *map(printable, binary.notes),
             *_left_out(len(binary.findings) - len(shown)),

@@ -49,8 +49,13 @@ def _program(file: FileReport, binary: BinaryReport, options: Options) -> Iterat
         for finding in findings:
             yield from _finding(finding, options)
     yield from _legend(shown, options)
-    if len(shown) < len(binary.findings):
-        yield f"  {len(binary.findings) - len(shown)} more do no harm in ring {binary.ring}; -v shows them.\n"
+    yield from _hidden(len(binary.findings) - len(shown), binary.ring)
+
+
+def _hidden(number: int, ring: int) -> Iterator[str]:
+    if number:
+        does, them = ("does", "it") if number == 1 else ("do", "them")
+        yield f"  {number} more {does} no harm in ring {ring}; -v shows {them}.\n"
 
 
 def _function(finding: Finding) -> str:

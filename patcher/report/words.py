@@ -62,14 +62,14 @@ def verdict_of(verdict: Verdict) -> str:
     """The verdict, with the number of sites where there are some to patch."""
     text = verdict.status.value
     if verdict.status is Status.AFTER_PATCHING:
-        text += f" ({_many(verdict.sites, 'site')})"
+        text += f" ({many(verdict.sites, 'site')})"
     return text
 
 
 def totals(report: AuditReport) -> str:
     """One sentence on the whole audit."""
     programs = sum(len(file.binaries) for file in report.files)
-    said = [f"{_many(len(report.files), 'file')}, {_many(programs, 'program')}"]
+    said = [f"{many(len(report.files), 'file')}, {many(programs, 'program')}"]
     if report.skipped:
         said.append(f"{report.skipped} without x86 code")
     if report.unreadable:
@@ -77,7 +77,8 @@ def totals(report: AuditReport) -> str:
     return "; ".join(said) + "."
 
 
-def _many(count: int, what: str) -> str:
+def many(count: int, what: str) -> str:
+    """A number and what it counts, whose plural is regular."""
     return f"{count} {what}{'s' * (count != 1)}"
 
 

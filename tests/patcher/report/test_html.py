@@ -99,7 +99,7 @@ def test_a_page_has_room_for_all_that_is_sure_and_says_what_it_leaves_out(
     first, second = json.loads(page(AuditReport((FileReport("a", 1, "00" * 32, (program, program)),))).data)
     assert len(first["findings"]) == 7
     assert [row[0] for row in second["findings"]] == ["0xc0100100", *(f"{f.address:#x}" for f in sure)]
-    sentence = "1 possible and overlapping findings are left out here: a page has room for 3 of them."
+    sentence = "Left out here: 1 possible or overlapping finding. A page has room for 3 of them;"
     assert not any("left out" in fact for fact in first["facts"])
     assert second["facts"][-1].startswith(sentence)
 

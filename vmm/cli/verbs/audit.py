@@ -84,17 +84,14 @@ def _reduced(
 
 
 def _write(report: "AuditReport", choices: AuditChoices) -> None:
-    import shutil
-
     from patcher.report.form import Options
 
-    width = shutil.get_terminal_size((100, 24)).columns
     if choices.output is not None and choices.output != "-":
-        write_report(report, choices.form, Options(choices.verbose, width), choices.output)
+        write_report(report, choices.form, Options(choices.verbose), choices.output)
         return
     from vmm.cli.outcome import wants_colour
 
-    shown = Options(choices.verbose, width, colour=wants_colour(sys.stdout))
+    shown = Options(choices.verbose, colour=wants_colour(sys.stdout))
     write_report(report, choices.form, shown, None)
 
 
