@@ -10,7 +10,10 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 PATIENCE: Final = 0.5
-WIDTH: Final = 60
+BAR: Final = 20
+BESIDE: Final = 14
+"""Columns for the time, the spaces between, and the ^C that a terminal shows behind the line: a line that is longer
+than the terminal is left standing there."""
 
 
 class AuditProgress:
@@ -20,6 +23,7 @@ class AuditProgress:
         self._total, self._done, self._last = total, 0, ""
         self._lock = threading.Lock()
         self._bar: Progress | None = None
+        self._room = 0
         self._timer = threading.Timer(PATIENCE, self._start)
         self._timer.daemon = True
 
@@ -51,12 +55,14 @@ class AuditProgress:
             if not self._total:
                 return
             columns = (
-                BarColumn(),
+                BarColumn(BAR),
                 MofNCompleteColumn(),
                 TimeElapsedColumn(),
                 TextColumn("{task.description}"),
             )
-            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+            console = Console(stderr=True)
+            self._room = max(0, console.width - BAR - 2 * len(str(self._total)) - 1 - BESIDE)
+            self._bar = Progress(*columns, console=console, transient=True)
             self._bar.add_task("", total=self._total)
             self._bar.start()
             self._draw()
@@ -67,5 +73,6 @@ class AuditProgress:
 
             from patcher.archive.walk import show
 
-            last = escape(show(self._last)[-WIDTH:])
+            shown = show(self._last)
+            last = escape(shown[max(0, len(shown) - self._room) :])
             self._bar.update(self._bar.task_ids[0], completed=self._done, description=last)
