@@ -59,7 +59,7 @@ class Journal:
         text = self._file.read()
         if not text.startswith(head) and not head.startswith(text):
             raise PatcherError(
-                f"{self.path} is no journal of an audit with these options; name another file."
+                f"{self.path} is no journal of an audit by this version with these options; name another file."
             )
         lines = text.split(b"\n")[:-1]
         for number, line in enumerate(lines[1:], 2):

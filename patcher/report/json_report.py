@@ -7,6 +7,7 @@ A file is a line of its own, so that a long report can be cut, searched and comp
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Final, cast
 
 from patcher.auditing.model import AuditReport, BinaryReport, FileReport, Finding, Unreadable
@@ -17,6 +18,7 @@ from patcher.report.records import from_json, to_json
 SCHEMA: Final = "patchvisor.audit"
 VERSION: Final = 1
 """Raised when a key changes its meaning or goes away; a new key does not raise it."""
+_ANEW: Final = "make it anew with `patchvisor audit --format json`"
 
 
 def render(report: AuditReport, options: Options) -> Iterator[str]:
@@ -64,13 +66,35 @@ def _lines(documents: Iterator[Iterable[str]]) -> Iterator[str]:
 
 
 def read_report(text: str, name: str) -> AuditReport:
-    """What `render` wrote. `name` is the text's name in sentences. Raises `PatcherError` when it is something else."""
+    """What `render` of this version wrote. `name` is the text's name in sentences. Raises `PatcherError` when it is
+    something else, with a sentence that says what to do.
+    """
+    document = _document(text, name)
+    try:
+        return _report(document, name)
+    except PatcherError as error:
+        raise PatcherError(f"{error} Another version of patchvisor wrote it, or it was changed: {_ANEW}.") from None
+
+
+def read_report_file(path: str) -> AuditReport:
+    """The same of a file. Raises OSError when it cannot be read."""
+    try:
+        return read_report(Path(path).read_text(encoding="utf-8"), path)
+    except UnicodeDecodeError:
+        raise PatcherError(f"{path} is no JSON report of an audit (it is no UTF-8): {_ANEW}.") from None
+
+
+def _document(text: str, name: str) -> dict[str, object]:
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise PatcherError(f"{name} is no JSON report of an audit: {error}.") from None
+        raise PatcherError(f"{name} is no JSON report of an audit ({error}): {_ANEW}.") from None
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
-        raise PatcherError(f"{name} is no JSON report of an audit: its schema is not {SCHEMA}.")
+        raise PatcherError(f"{name} is no JSON report of an audit (its schema is not {SCHEMA}): {_ANEW}.")
+    return document
+
+
+def _report(document: dict[str, object], name: str) -> AuditReport:
     if document.get("version") != VERSION:
         raise PatcherError(
             f"{name} is an audit of version {document.get('version')!r}, and {VERSION} is read here."

@@ -6,7 +6,7 @@ named in `ADDRESSES` are written as "0x…", because many readers of JSON round 
 """
 
 import types
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, KeysView
 from dataclasses import is_dataclass
 from enum import Enum
 from functools import cache
@@ -92,11 +92,19 @@ def _record_reader(kind: type) -> Read:
 
     def read(value: object, where: str) -> object:
         found = _typed(value, dict, where)
-        for name in (found.keys() - DERIVED) ^ readers.keys():
-            raise PatcherError(f"In {where} the key {name!r} is missing or unknown.")
+        _whole(found, readers.keys(), where)
         return kind(**{name: reader(found[name], f"{where}.{name}") for name, reader in readers.items()})
 
     return read
+
+
+def _whole(found: dict[str, object], names: KeysView[str], where: str) -> None:
+    for name in names:
+        if name not in found:
+            raise PatcherError(f"{where} has no key {name!r}.")
+    for name in found:
+        if name not in names and name not in DERIVED:
+            raise PatcherError(f"{where} has the key {name!r}, which is not known.")
 
 
 def _typed(value: object, kind: type[T], where: str) -> T:
@@ -109,7 +117,7 @@ def _member(kind: type[Enum], value: object, where: str) -> Enum:
     try:
         return kind(value)
     except ValueError:
-        raise PatcherError(f"{where} has no value {value!r}.") from None
+        raise PatcherError(f"{where} is {value!r}, which is not known.") from None
 
 
 def _digits(value: object, where: str) -> bytes:

@@ -166,16 +166,14 @@ def baseline(choices: AuditChoices) -> "AuditReport | None":
     """The earlier report. Raises UsageError when it cannot be read."""
     if choices.baseline is None:
         return None
-    from patcher.report.json_report import read_report
+    from patcher.report.json_report import read_report_file
 
     try:
-        return read_report(Path(choices.baseline).read_text(encoding="utf-8"), choices.baseline)
+        return read_report_file(choices.baseline)
     except OSError as error:
         raise click.UsageError(f"--baseline {choices.baseline}: {error.strerror}") from None
     except PatcherError as error:
         raise click.UsageError(f"--baseline: {error}") from None
-    except UnicodeDecodeError:
-        raise click.UsageError(f"--baseline: {choices.baseline} is no JSON report of an audit.") from None
 
 
 def ignores(choices: AuditChoices) -> "tuple[Ignore, ...]":

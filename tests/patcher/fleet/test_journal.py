@@ -73,7 +73,7 @@ def test_other_options_are_another_run(tasks: list[Task], tmp_path: Path) -> Non
     journal = tmp_path / "journal"
     run(journal, tasks)
     with pytest.raises(
-        PatcherError, match=r"journal is no journal of an audit with these options; name another"
+        PatcherError, match=r"journal is no journal of an audit by this version with these options; name another"
     ):
         Journal(str(journal), AuditOptions(cpl=3))
 
@@ -144,5 +144,5 @@ def test_a_run_that_was_killed_has_it_no_more(tasks: list[Task], tmp_path: Path)
 def test_another_version_is_another_run(tasks: list[Task], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(tmp_path / "journal", tasks)
     monkeypatch.setattr("patcher.fleet.journal._version", lambda: "another")
-    with pytest.raises(PatcherError, match="is no journal of an audit with these options"):
+    with pytest.raises(PatcherError, match="is no journal of an audit by this version with these options"):
         Journal(str(tmp_path / "journal"), OPTIONS)

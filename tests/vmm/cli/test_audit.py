@@ -64,7 +64,7 @@ def test_statuses(patchvisor, image: str, words: tuple[str, ...], status: int) -
         (("tool", "--mode", "48"), "'48' is not one of '16', '32', '64'"),
         (("tool", "--base", "here"), "'here' is not an address: write 0x7c00 or 31744"),
         (("tool", "--baseline", "none.json"), "--baseline none.json: No such file or directory"),
-        (("tool", "--baseline", "tool"), "--baseline: tool is no JSON report of an audit."),
+        (("tool", "--baseline", "tool"), "--baseline: tool is no JSON report of an audit ("),
         (("tool", "--config", "none.toml"), "none.toml: No such file or directory"),
         (("tool", "-o", "no/such/folder"), "-o no/such/folder: No such file or directory"),
         (("tool", "--max-seconds", "0"), "is not between 0 and"),

@@ -54,7 +54,7 @@ def test_a_journal_saves_the_work(patchvisor, folder: Path, monkeypatch: pytest.
         (["--engine", "dask", "--scheduler", "here"], "--scheduler here: write tcp://HOST:PORT"),
         (
             ["--journal", "images/notes.txt"],
-            "is no journal of an audit with these options; name another file.",
+            "is no journal of an audit by this version with these options; name another file.",
         ),
         (["--journal", "none/x"], "--journal none/x: No such file or directory"),
     ],

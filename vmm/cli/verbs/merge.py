@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """`patchvisor merge`: the reports of shards as one."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -44,11 +43,9 @@ def command(reports: tuple[str, ...], form: str, output: str | None, verbose: bo
 
 
 def _read(path: str) -> "AuditReport":
-    from patcher.report.json_report import read_report
+    from patcher.report.json_report import read_report_file
 
     try:
-        return read_report(Path(path).read_text(encoding="utf-8"), path)
+        return read_report_file(path)
     except OSError as error:
         raise PatcherError(f"{path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise PatcherError(f"{path} is no JSON report of an audit.") from None
