@@ -20,10 +20,11 @@ class What(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """`what` in one of `tiers`; possible ones never count."""
+    """`what` in one of `tiers`; possible ones never count. `named`: the tiers were asked for, so they are reported."""
 
     what: What = What.HOLE
     tiers: frozenset[Tier] = frozenset({Tier.CONFIRMED, Tier.LIKELY})
+    named: bool = False
 
     def reaches(self, finding: Finding) -> bool:
         """Does a finding count?"""
@@ -42,7 +43,7 @@ def parse_level(text: str) -> Level:
     except ValueError:
         known = ", ".join(one.value for one in What)
         raise PatcherError(f"{word!r} is nothing to fail on; there is {known}.") from None
-    return Level(what, parse_tiers(tiers)) if tiers else Level(what)
+    return Level(what, parse_tiers(tiers), named=True) if tiers else Level(what)
 
 
 def parse_tiers(text: str) -> frozenset[Tier]:

@@ -14,7 +14,7 @@ from vmm.cli.values import memory_size
 if TYPE_CHECKING:
     from patcher.auditing.ignore import Ignore
     from patcher.auditing.level import Level
-    from patcher.auditing.model import AuditReport
+    from patcher.auditing.model import AuditReport, Tier
     from patcher.auditing.options import AuditOptions
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -42,6 +42,13 @@ class AuditChoices:
     config: str | None
     max_seconds: float | None
     max_memory: int
+
+
+def on_disk(text: str) -> str:
+    """`PATH`: a file or folder; what is read has a size, and a name by which the report tells it."""
+    if text == "-":
+        raise click.BadParameter("standard input is not read: write it to a file, and name that")
+    return text
 
 
 def address(text: str) -> int:
@@ -88,7 +95,7 @@ def decorated(command: Command, options: Sequence[Callable[[Command], Command]])
 
 
 _OPTIONS = (
-    click.argument("paths", nargs=-1, required=True, metavar="PATH..."),
+    click.argument("paths", nargs=-1, type=on_disk, required=True, metavar="PATH..."),
     click.option("--mode", type=click.Choice(("16", "32", "64")), help="Read the files as raw code of this width."),
     click.option("--base", type=address, default="0", metavar="ADDR", help="With --mode: where the bytes lie.  [0]"),
     click.option("--entry", type=address, metavar="ADDR", help="With --mode: where they are entered.  [the base]"),
@@ -122,7 +129,7 @@ def shows_around(name: str, verbose: bool) -> bool:
     return shown is not None and (shown.wants_around or verbose)
 
 
-def audit_options(choices: AuditChoices, is_part: bool = False) -> "AuditOptions":
+def audit_options(choices: AuditChoices, fail_on: "Level", is_part: bool = False) -> "AuditOptions":
     """The library's options. A part of an audit gathers what any form of the whole may show. Raises UsageError
     for what contradicts itself.
     """
@@ -135,7 +142,7 @@ def audit_options(choices: AuditChoices, is_part: bool = False) -> "AuditOptions
         raw=raw,
         cpl=None if choices.cpl == "auto" else int(choices.cpl),
         iopl=int(choices.iopl),
-        tiers=_tiers(choices.tier),
+        tiers=_tiers(choices.tier, fail_on),
         max_seconds=choices.max_seconds,
         max_memory=choices.max_memory << 20,
         around=AROUND if is_part or shows_around(choices.form, choices.verbose) else 0,
@@ -143,13 +150,14 @@ def audit_options(choices: AuditChoices, is_part: bool = False) -> "AuditOptions
     )
 
 
-def _tiers(words: tuple[str, ...]) -> "frozenset[Any]":
+def _tiers(words: tuple[str, ...], fail_on: "Level") -> "frozenset[Tier]":
+    """The tiers that are reported: what decides the status by its name is shown, too."""
     from patcher.auditing.model import Tier
     from patcher.auditing.options import SURE
 
     if "all" in words:
         return frozenset(Tier)
-    return frozenset(map(Tier, words)) or SURE
+    return (frozenset(map(Tier, words)) or SURE) | (fail_on.tiers if fail_on.named else frozenset())
 
 
 def level(choices: AuditChoices) -> "Level":

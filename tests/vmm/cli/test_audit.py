@@ -54,6 +54,22 @@ def test_statuses(patchvisor, image: str, words: tuple[str, ...], status: int) -
     assert patchvisor("audit", image, *words).status == status
 
 
+@pytest.mark.parametrize(("words", "status"), [((), 0), (("--fail-on", "hole:overlapping"), 1)])
+def test_a_tier_that_decides_the_status_by_its_name_is_reported(
+    patchvisor, tmp_path: Path, words: tuple[str, ...], status: int
+) -> None:
+    hidden = b"\xb8\x0f\x01\x08\xc3\xc3"  # mov eax, 0xc308010f; ret: a sidt inside
+    (tmp_path / "hidden").write_bytes(bytes(Elf((Part(hidden, flags=5),))))
+    said = patchvisor("audit", str(tmp_path / "hidden"), *words)
+    assert said.status == status
+    assert ("sidt, turns, overlapping" in said.out) == bool(status)
+
+
+def test_a_tier_that_is_not_reported_decides_nothing(patchvisor, image: str) -> None:
+    assert patchvisor("audit", image, "--tier", "likely").status == 0
+    assert patchvisor("audit", image, "--tier", "likely", "--fail-on", "hole:confirmed").status == 1
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -61,6 +77,7 @@ def test_statuses(patchvisor, image: str, words: tuple[str, ...], status: int) -
         (("tool", "--fail-on", "holes"), "--fail-on holes: 'holes' is nothing to fail on"),
         (("tool", "--format", "xml"), "'xml' is no format; there is csv, html, json, sarif, text"),
         (("tool", "--base", "0x100"), "--base and --entry are for raw bytes: give --mode as well"),
+        (("-",), "standard input is not read: write it to a file, and name that"),
         (("tool", "--mode", "48"), "'48' is not one of '16', '32', '64'"),
         (("tool", "--base", "here"), "'here' is not an address: write 0x7c00 or 31744"),
         (("tool", "--baseline", "none.json"), "--baseline none.json: No such file or directory"),

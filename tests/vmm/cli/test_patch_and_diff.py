@@ -6,6 +6,7 @@ from pathlib import Path
 
 import elf_maker
 import pytest
+from executables import Elf, Part
 
 import guests
 from patcher.patch_map import decode_map
@@ -25,6 +26,13 @@ def test_patch_writes_a_map_and_leaves_the_image(patchvisor, hello: Path, tmp_pa
     assert said.out.endswith(f"page records in {out}\n")
     assert decode_map(out.read_bytes(), "m").pages
     assert hello.read_bytes() == before
+
+
+def test_patch_counts_one_in_the_singular(patchvisor, tmp_path: Path) -> None:
+    image, out = tmp_path / "image", tmp_path / "out"
+    image.write_bytes(bytes(Elf((Part(b"\x0f\x01\x08\xfa\xc3", flags=5),))))  # sidt [eax]; cli; ret
+    said = patchvisor("patch", str(image), "-o", str(out))
+    assert said.out == f"{image}: 1 site to close (1 by trap), 1 that needs no patch; 3 page records in {out}\n"
 
 
 def test_an_image_and_its_map_are_the_same(patchvisor, hello: Path, tmp_path: Path) -> None:

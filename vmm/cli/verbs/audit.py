@@ -43,7 +43,8 @@ def command(jobs: int | None, shard: str | None, journal: str | None, engine: st
     """
     choices = AuditChoices(**chosen)  # type: ignore[arg-type]
     fleet = FleetChoices(jobs, shard, journal, engine, scheduler)
-    options, fail_on = audit_options(choices, shard is not None), level(choices)
+    fail_on = level(choices)
+    options = audit_options(choices, fail_on, shard is not None)
     known, ignored = baseline(choices), ignores(choices)
     keep_apart(choices.output, choices.paths)
     if choices.output not in (None, "-"):

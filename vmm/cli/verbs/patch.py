@@ -41,8 +41,12 @@ def command(image: str, output: str, cpl: str) -> int:
 
 
 def _summary(found: "PatchMap", image: str, output: str) -> str:
+    from patcher.report.words import many
+
     tactics = Counter(site.tactic for site in found.sites)
-    left = tactics.pop("none", 0)
+    idle = tactics.pop("none", 0)
     shown = ", ".join(f"{count} by {tactic}" for tactic, count in sorted(tactics.items())) or "none"
-    closed = f"{sum(tactics.values())} sites to close ({shown}), {left} that need no patch"
-    return f"{image}: {closed}; {len(found.pages)} page records in {output}"
+    to_close = many(sum(tactics.values()), "site")
+    left = f"{idle} that {'needs' if idle == 1 else 'need'} no patch"
+    pages = many(len(found.pages), "page record")
+    return f"{image}: {to_close} to close ({shown}), {left}; {pages} in {output}"
