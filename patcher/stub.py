@@ -86,7 +86,7 @@ def _fixed(insn: Insn) -> str:
     """Why an instruction cannot run elsewhere; empty when it can."""
     row = classify(insn)
     if row is not None and effect_in_stub(insn) is None and (_CLOSES(row) is not None or row.effect == "sti"):
-        return f"{row.name} follows"
+        return f"a jump would cover the {row.name} that follows"
     if flow(insn) is Flow.NEXT or _is_return(insn) or _condition(insn) is not None:
         return ""
     return "a branch follows that cannot be moved"

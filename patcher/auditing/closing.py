@@ -117,7 +117,7 @@ class Closer:
             return "the section ends too soon for a jump"
         hole = next((row for row in map(_other_hole, insns[1:]) if row is not None), None)
         if hole is not None:
-            return f"{hole.name} follows"
+            return f"a jump would cover the {hole.name} that follows"
         if self.lasting.obstacle(start, end):
             return "the program itself rewrites a neighbour that a jump would cover"
         if _first_within(self._code.binary.fields, start, end) is not None:

@@ -22,10 +22,10 @@ from patcher.follow.model import ProblemKind
 from patcher.follow.rewrites import Rewrites
 
 _SETTLED: Final = {
-    ProblemKind.BAD_PATH: "{n} followed path{s} in what is no instruction, first at {at:#x}.",
-    ProblemKind.UNKNOWN_MODE: "{n} far transfer{s} to code whose size is not known, first at {at:#x}.",
-    ProblemKind.OVERLAP: "{n} instruction{s} others on a followed path, first at {at:#x}.",
-    ProblemKind.OUTSIDE: "{n} path{s} what the file holds, first at {at:#x}.",
+    ProblemKind.BAD_PATH: "{n} followed path{s} in what is no instruction, {at}.",
+    ProblemKind.UNKNOWN_MODE: "{n} far transfer{s} to code whose size is not known, {at}.",
+    ProblemKind.OVERLAP: "{n} instruction{s} others on a followed path, {at}.",
+    ProblemKind.OUTSIDE: "{n} path{s} what the file holds, {at}.",
     ProblemKind.BUDGET: "The limit for one file was reached before all was followed.",
 }
 ALTERNATIVES: Final = ".altinstructions"
@@ -98,7 +98,7 @@ class Judge:
         if not jumps or any(p.kind is ProblemKind.BUDGET for p in problems):
             return
         where = (
-            f"{_count(len(jumps), 'jump goes', 'jumps go')} where nothing tells, first at {jumps[0]:#x}, and "
+            f"{_count(len(jumps), 'jump goes', 'jumps go')} where nothing tells, {_first(min(jumps), len(jumps))}, and "
         )
         hole = next(holes_in_gaps(self._code, ring, self._iopl, self._deadline), None)
         if self._deadline.overdue():
@@ -122,7 +122,8 @@ def _problems(code: CodeMap) -> Iterator[str]:
     for kind, sentence in _SETTLED.items():
         if counts[kind]:
             first = min(problem.address for problem in code.flow.problems if problem.kind is kind)
-            yield sentence.format(n=counts[kind], s=_VERBS[kind][counts[kind] > 1], at=first)
+            at = _first(first, counts[kind])
+            yield sentence.format(n=counts[kind], s=_VERBS[kind][counts[kind] > 1], at=at)
 
 
 def is_known(one: Rewritten, code: CodeMap, places: frozenset[Rewritten]) -> bool:
@@ -158,6 +159,10 @@ def _unseen(code: CodeMap) -> Iterator[str]:
         yield f"The program rewrites its own code by {table}, which is in no known form."
     if not code.binary.entries and any(section.executable for section in code.binary.sections):
         yield "No entry into its code is known."
+
+
+def _first(address: int, number: int) -> str:
+    return f"{'at' if number == 1 else 'first at'} {address:#x}"
 
 
 def _count(number: int, one: str, many: str) -> str:

@@ -175,8 +175,8 @@ def test_the_monitor_tells_where_the_guest_is_not_where_the_stub_is() -> None:
     ("code", "reason"),
     [
         ("9ce800000000", "a branch follows that cannot be moved"),
-        ("9c0f01e0", "smsw follows"),
-        ("9cfb9090909090", "sti follows"),
+        ("9c0f01e0", "a jump would cover the smsw that follows"),
+        ("9cfb9090909090", "a jump would cover the sti that follows"),
         ("9ce2fe90909090", "a branch follows that cannot be moved"),
     ],
 )

@@ -39,11 +39,11 @@ CASES = [
     (f"sidtl (%eax)\n{FILLER}\nret", TRAP, "No stub does its work; CR4.UMIP would make it trap without a patch."),
     (f"cpuid\n{FILLER}\nret", TRAP, "No stub does its work."),
     (f"rdtsc\n{FILLER}\nret", TRAP, "No stub does its work; CR4.TSD would make it trap without a patch."),
-    ("pushfl\nmovl %cs,%eax\nmovl %eax,%ebx\nret", TRAP, "Mov r/m,sreg follows."),
+    ("pushfl\nmovl %cs,%eax\nmovl %eax,%ebx\nret", TRAP, "A jump would cover the mov r/m,sreg that follows."),
     (f"pushfl\nagain:\n{FILLER}\ndecl %ecx\njnz again\nret", TRAP, "A short branch goes to 0x10001."),
     (f"pushfl\nagain:\n{FILLER}\nret\ncall again\nret", TRAP, "A branch may go to 0x10001."),
     (f"pushfl\npushfl\n{FILLER}\nret", STUB, "No tactic is faster."),
-    (f"pushfl\nsti\n{FILLER}\nret", TRAP, "Sti follows."),
+    (f"pushfl\nsti\n{FILLER}\nret", TRAP, "A jump would cover the sti that follows."),
     ("pushfl\ncall 0x10000", TRAP, "A branch follows that cannot be moved."),
 ]  # fmt: skip
 

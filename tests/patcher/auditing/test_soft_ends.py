@@ -90,7 +90,7 @@ def test_bytes_that_were_not_searched_spoil_the_verdict() -> None:
     assert "a hole could be decoded" in Judge(code, 0).verdict((), 0).reasons[-1]
     (reason,) = Judge(code, 0, ending_after(0)).verdict((), 0).reasons
     assert reason == (
-        "1 jump goes where nothing tells, first at 0x10000, and the limit for one file was reached before the bytes "
+        "1 jump goes where nothing tells, at 0x10000, and the limit for one file was reached before the bytes "
         "that no path reaches were searched."
     )
 

@@ -22,11 +22,14 @@ def audited(binary: Binary, **options: object) -> BinaryReport:
 
 
 def judged(
-    binary: Binary, problem: ProblemKind | None = None, gaps: tuple[tuple[int, int], ...] = ()
+    binary: Binary,
+    problem: ProblemKind | None = None,
+    gaps: tuple[tuple[int, int], ...] = (),
+    places: tuple[int, ...] = (0,),
 ) -> tuple[str, ...]:
     """The reasons against a program without holes, given what following it did not settle."""
     code = mapped(binary)
-    problems = () if problem is None else (Problem(BASE, 32, problem, ""),)
+    problems = () if problem is None else tuple(Problem(BASE + at, 32, problem, "") for at in places)
     return Judge(CodeMap(binary, replace(code.flow, problems=problems, gaps=gaps)), 0).verdict((), 0).reasons
 
 
@@ -58,15 +61,25 @@ def test_the_ring_can_be_told() -> None:
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
-        (ProblemKind.BAD_PATH, "1 followed path ends in what is no instruction, first at 0x10000."),
-        (ProblemKind.UNKNOWN_MODE, "1 far transfer goes to code whose size is not known, first at 0x10000."),
-        (ProblemKind.OVERLAP, "1 instruction overlaps others on a followed path, first at 0x10000."),
-        (ProblemKind.OUTSIDE, "1 path leaves what the file holds, first at 0x10000."),
+        (ProblemKind.BAD_PATH, "1 followed path ends in what is no instruction, at 0x10000."),
+        (ProblemKind.UNKNOWN_MODE, "1 far transfer goes to code whose size is not known, at 0x10000."),
+        (ProblemKind.OVERLAP, "1 instruction overlaps others on a followed path, at 0x10000."),
+        (ProblemKind.OUTSIDE, "1 path leaves what the file holds, at 0x10000."),
         (ProblemKind.BUDGET, "The limit for one file was reached before all was followed."),
     ],
 )
 def test_what_was_not_settled_is_a_reason(kind: ProblemKind, reason: str) -> None:
     assert judged(program("nop\nret"), kind) == (reason,)
+
+
+def test_of_several_the_first_in_the_file_is_told() -> None:
+    binary = program("nop\nnop\nret")
+    assert judged(binary, ProblemKind.OUTSIDE, places=(2, 1)) == (
+        "2 paths leave what the file holds, first at 0x10001.",
+    )
+    binary = program(b"\xff\xe0\xff\xe0\x0f\xa2\xc3", entries=(0, 2))
+    (reason,) = judged(binary, ProblemKind.UNRESOLVED_JUMP, ((BASE + 4, BASE + 7),), (2, 0))
+    assert reason.startswith("2 jumps go where nothing tells, first at 0x10000, and a hole")
 
 
 def test_a_jump_that_nothing_explains_needs_a_hole_to_go_to() -> None:
@@ -85,7 +98,7 @@ def test_a_jump_that_nothing_explains_needs_a_hole_to_go_to() -> None:
             assert not reasons
         else:
             assert reasons == (
-                "1 jump goes where nothing tells, first at 0x10000, and a hole could be decoded in bytes that no "
+                "1 jump goes where nothing tells, at 0x10000, and a hole could be decoded in bytes that no "
                 f"path reaches, first at {found:#x}.",
             )
         assert not judged(binary, None, gaps)
