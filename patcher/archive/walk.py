@@ -14,6 +14,7 @@ from pathlib import Path
 from patcher.archive import detect
 from patcher.archive.model import Member
 from patcher.archive.oci import MARKER, image_members
+from patcher.archive.shown import show, shown_path
 from patcher.auditing.model import Unreadable
 from patcher.errors import PatcherError
 
@@ -136,22 +137,6 @@ def walk_bytes(
     """A file's contents: themselves, or what they hold."""
     allowed = limits or Limits()
     yield from _guarded(name, _descend(data, name, named, 0, _Spent(allowed, allowed.of_all(len(data)))))
-
-
-def shown_path(path: Path) -> str:
-    """A path on disk as a report shows it. A "!" in it is "\\x21": it parts archives from members."""
-    return show(os.fsencode(path).decode("utf-8", "surrogateescape")).replace("!", r"\x21")
-
-
-def show(name: str) -> str:
-    """A name without what would disturb a terminal or a report; bytes that are no UTF-8 are \\xFF."""
-    return name if name.isprintable() else "".join(c if c.isprintable() else _escape(c) for c in name)
-
-
-def _escape(character: str) -> str:
-    if 0xDC80 <= ord(character) <= 0xDCFF:
-        return f"\\x{ord(character) - 0xDC00:02x}"
-    return character.encode("unicode_escape").decode("ascii")
 
 
 def _guarded(name: str, found: Iterator[Found | Unreadable]) -> Iterator[Found | Unreadable]:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
-from patcher.archive.walk import files, shown_path
+from patcher.archive.shown import shown_path
+from patcher.archive.walk import files
 from patcher.auditing.model import AuditReport
 from patcher.auditing.options import AuditOptions
 from patcher.auditing.task import Outcome, Task, audit_task

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from patcher.archive.walk import Found, Limits, contents, reason, shown_path, walk_file
+from patcher.archive.shown import shown_path
+from patcher.archive.walk import Found, Limits, contents, reason, walk_file
 from patcher.auditing.auditor import audit_bytes
 from patcher.auditing.limits import within
 from patcher.auditing.model import FileReport, Unreadable

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, Protocol
 
-from patcher.archive.walk import shown_path
+from patcher.archive.shown import shown_path
 from patcher.auditing.many import Outcome, Runner, Task, Work
 from patcher.auditing.model import Unreadable
 from patcher.errors import PatcherError

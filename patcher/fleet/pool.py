@@ -16,7 +16,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Final
 
-from patcher.archive.walk import shown_path
+from patcher.archive.shown import shown_path
 from patcher.auditing.many import Outcome, Runner, Task, Work
 from patcher.auditing.model import Unreadable
 

@@ -13,10 +13,11 @@ from hashlib import sha256
 from typing import Final
 from urllib.parse import quote
 
+from patcher.archive.shown import path_shown
 from patcher.auditing.model import AuditReport, BinaryReport, FileReport, Finding, Kind, Tier
 from patcher.report.form import Form, Options
 from patcher.report.sarif_rules import rule_to_sarif
-from patcher.report.words import printable
+from patcher.report.words import many, printable
 
 SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 MOST_SITES: Final = 100
@@ -75,7 +76,8 @@ def _invocation(report: AuditReport, left_out: int) -> Object:
         for one in report.unreadable
     ]
     if left_out:
-        text = f"{left_out} results of lower levels were left out: services keep {MOST_RESULTS}. JSON and CSV have all."
+        left = many(left_out, "result")
+        text = f"Left out: {left} of lower levels. Services keep {MOST_RESULTS}; JSON and CSV have all."
         notes.append({"level": "warning", "message": {"text": text}})
     return {"executionSuccessful": True, "toolExecutionNotifications": notes}
 
@@ -101,7 +103,7 @@ def _outer(path: str) -> str:
 def _uri(path: str) -> str:
     """A relative reference (RFC 3986); an absolute path loses its first slashes, since a service resolves none."""
     return (
-        quote(path.replace("\\", "/").lstrip("/").encode("utf-8", "surrogateescape"), safe="/+,-._~") or "."
+        quote(path_shown(path).lstrip(b"/"), safe="/+,-._~") or "."
     )
 
 
@@ -164,7 +166,8 @@ def _level(finding: Finding) -> str:
 
 def _message(group: Group, inside: str) -> str:
     first = group[0]
-    count = "" if len(group) == 1 else f" and {len(group) - 1} more in this function"
+    where = "function" if first.function else "section"
+    count = "" if len(group) == 1 else f" and {len(group) - 1} more in this {where}"
     place = _plain(f"{first.function}+{first.function_offset:#x}" if first.function else first.section)
     purpose = f" It looks like: {first.purpose}." if first.purpose else ""
     member = f" in {_plain(inside)}" if inside else ""

@@ -71,7 +71,7 @@ class AuditProgress:
         if self._bar is not None:
             from rich.markup import escape
 
-            from patcher.archive.walk import show
+            from patcher.archive.shown import show
 
             shown = show(self._last)
             last = escape(shown[max(0, len(shown) - self._room) :])

@@ -116,7 +116,8 @@ def test_services_get_what_they_keep_and_a_number() -> None:
     levels = Counter(result["level"] for result in run["results"])
     assert levels == {"error": 2500, "note": 2500}
     (said,) = run["invocations"][0]["toolExecutionNotifications"]
-    assert said["message"]["text"].startswith("1499 results of lower levels were left out: services keep 5000.")
+    text = "Left out: 1499 results of lower levels. Services keep 5000; JSON and CSV have all."
+    assert said["message"]["text"] == text
 
 
 def test_names_make_no_links() -> None:
@@ -154,3 +155,15 @@ def test_unreadable_files_are_notifications() -> None:
 def test_names_that_are_no_utf8_become_percent_signs() -> None:
     file = replace(report().files[0], path="a\udcff.o")
     assert log(AuditReport((file,)))["runs"][0]["artifacts"][0]["location"]["uri"] == "a%FF.o"
+
+
+def test_a_file_keeps_its_name_on_disk() -> None:
+    file = FileReport(r"/build/bang\x21 \x5c\n\xff.o!m.o", 1, "", (binary(finding()),))
+    place = log(AuditReport((file,)))["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"]["uri"] == "build/bang%21%20%5C%0A%FF.o"
+
+
+def test_sites_of_no_function_are_those_of_a_section() -> None:
+    sites = (finding(0x1010 + n, function="", function_offset=0x10 + n) for n in range(2))
+    (result,) = results(*sites)
+    assert " and 1 more in this section, confirmed:" in result["message"]["text"]
