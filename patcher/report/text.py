@@ -8,7 +8,7 @@ from typing import Final
 
 from patcher.auditing.model import AuditReport, BinaryReport, CodeLine, FileReport, Finding, Tier
 from patcher.report.form import Form, Options
-from patcher.report.words import closed_by, place_of, printable, summary_of, totals, unread, verdict_of
+from patcher.report.words import closed_by, many, place_of, printable, summary_of, totals, unread, verdict_of
 
 _HEADINGS: Final = ("FILE", "FORMAT", "RING", "CODE", "SEEN", "HOLES", "TRAPPING", "VERDICT")
 _BOLD, _RED, _DIM, _PLAIN = "\x1b[1m", "\x1b[31m", "\x1b[2m", "\x1b[0m"
@@ -49,13 +49,15 @@ def _program(file: FileReport, binary: BinaryReport, options: Options) -> Iterat
         for finding in findings:
             yield from _finding(finding, options)
     yield from _legend(shown, options)
-    yield from _hidden(len(binary.findings) - len(shown), binary.ring)
+    yield from _hidden(len(binary.findings) - len(shown), bool(shown), binary.ring)
 
 
-def _hidden(number: int, ring: int) -> Iterator[str]:
+def _hidden(number: int, beside: bool, ring: int) -> Iterator[str]:
+    """How many are not shown, beside some that are or alone."""
     if number:
         does, them = ("does", "it") if number == 1 else ("do", "them")
-        yield f"  {number} more {does} no harm in ring {ring}; -v shows {them}.\n"
+        what = f"{number} more" if beside else many(number, "finding")
+        yield f"  {what} {does} no harm in ring {ring}; -v shows {them}.\n"
 
 
 def _function(finding: Finding) -> str:

@@ -50,6 +50,26 @@ def _restorer() -> Callable[[], None]:
 
 
 @contextlib.contextmanager
+def unwound_by_sigterm() -> Iterator[None]:
+    """Within: SIGTERM ends the process by way of an exception, status 143, so that processes and files of ours go, too.
+
+    Only the main thread may handle signals; in another one this does nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+@contextlib.contextmanager
 def ended_by_signals(stop: Callable[[], None], restore: Callable[[], None]) -> Iterator[list[int]]:
     """Within: SIGINT and SIGTERM call `stop`, and end the process if that does not help; gives what came.
 

@@ -35,9 +35,10 @@ def test_findings_stand_below_their_function() -> None:
 
 def test_harmless_findings_are_counted_and_shown_when_asked_for() -> None:
     harmless = one(finding(matters=False, tactic=None))
-    assert "  1 more does no harm in ring 0; -v shows it." in text(harmless).splitlines()
-    twice = one(*harmless.files[0].binaries[0].findings * 2)
-    assert "  2 more do no harm in ring 0; -v shows them." in text(twice).splitlines()
+    assert "  1 finding does no harm in ring 0; -v shows it." in text(harmless).splitlines()
+    hidden = harmless.files[0].binaries[0].findings
+    assert "  1 more does no harm in ring 0; -v shows it." in text(one(finding(), *hidden)).splitlines()
+    assert "  2 more do no harm in ring 0; -v shows them." in text(one(finding(), *hidden * 2)).splitlines()
     assert "harmless here" not in text(harmless)
     assert "pushf, harmless here" in text(harmless, verbose=True)
 

@@ -23,7 +23,7 @@ def test_the_list_has_classes_and_sources(capsys: pytest.CaptureFixture[str]) ->
     assert [line for line in lines if not line.startswith(" ")] == [
         "a  plain compiled code", "b  data in code", "c  obfuscated", "d  mixed 16, 32 and 64 bit",
     ]  # fmt: skip
-    assert "   d/boot_sector  1 ways" in lines
+    assert "   d/boot_sector  1 way" in lines
 
 
 @needs_tools

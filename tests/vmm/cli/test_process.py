@@ -150,3 +150,22 @@ def test_streams_that_take_nothing(tmp_path: Path, verb: str, how: str, status: 
 def test_a_sentence_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     say("\x1b]0;title\x07 is\nno file\udcff")
     assert capsys.readouterr().err == "patchvisor: \\x1b]0;title\\x07 is\nno file\\xdcff\n"
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_audit_that_is_ended_leaves_and_says_nothing(
+    tmp_path: Path, jobs: str, number: int, status: int
+) -> None:
+    """The signal comes when the first file is done, when processes and a report of ours would be left."""
+    for name in "abc":
+        (tmp_path / name).write_bytes(b"\x9c\xc3")
+    words = ["audit", str(tmp_path), "--mode", "32", "-j", jobs, "-o", str(tmp_path / "report")]
+    said = python(
+        "-c",
+        "import os, sys; from vmm.cli.audit_progress import AuditProgress; from vmm.cli.main import main\n"
+        f"AuditProgress.tell = lambda self, path: os.kill(os.getpid(), {int(number)})\n"
+        f"sys.exit(main({words!r}))",
+    )
+    assert (said.returncode, said.stdout, said.stderr) == (status, "", "")
+    assert sorted(os.listdir(tmp_path)) == ["a", "b", "c"]

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from patcher.report.words import many
 from vmm.bench.audit import generate, tools
 from vmm.bench.audit.cost import is_elf
 from vmm.bench.audit.measure import Result, measure
@@ -64,7 +65,7 @@ def listing() -> str:
         for source in sources(Choices()):
             if source.group == group:
                 why = f"  undecidable: {source.undecidable}" if source.undecidable else ""
-                lines.append(f"   {source.name}  {len(source.recipes)} ways{why}")
+                lines.append(f"   {source.name}  {many(len(source.recipes), 'way')}{why}")
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -19,6 +19,7 @@ from vmm.cli.audit_options import (
 )
 from vmm.cli.audit_progress import AuditProgress
 from vmm.cli.output import check_output, write_report
+from vmm.cli.terminal import unwound_by_sigterm
 from vmm.cli.values import keep_apart
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def command(jobs: int | None, shard: str | None, journal: str | None, engine: st
     with ExitStack() as opened:
         from patcher.auditing.many import audit_many, tasks_of
 
+        opened.enter_context(unwound_by_sigterm())
         tasks = part(fleet, list(tasks_of(choices.paths)))
         chosen_runner = opened.enter_context(runner(fleet, options, len(tasks)))
         with AuditProgress(len(tasks)) as progress:
@@ -61,8 +63,8 @@ def command(jobs: int | None, shard: str | None, journal: str | None, engine: st
                 )
             except PatcherError as error:  # of the runner: what files cause is in the report
                 raise click.UsageError(str(error)) from None
-    report = _reduced(report, known, ignored)
-    _write(report, choices)
+        report = _reduced(report, known, ignored)
+        _write(report, choices)
     return _status(report, fail_on)
 
 
