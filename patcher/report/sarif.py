@@ -11,11 +11,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from typing import Final
-from urllib.parse import quote
 
-from patcher.archive.shown import path_shown
 from patcher.auditing.model import AuditReport, BinaryReport, FileReport, Finding, Kind, Tier
 from patcher.report.form import Form, Options
+from patcher.report.sarif_places import Outer, location, outer_path, uri
 from patcher.report.sarif_rules import rule_to_sarif
 from patcher.report.words import many, printable
 
@@ -36,7 +35,7 @@ def render(report: AuditReport, options: Options) -> Iterator[str]:
     every = list(_places(report))
     kept = _most_severe(every)
     rules = sorted({group[0].rule for _, _, group in kept})
-    files = sorted({_outer(file.path) for file in report.files})
+    files = sorted({outer_path(file.path) for file in report.files})
     yield f'{{"$schema": "{SCHEMA}", "version": "2.1.0", "runs": [{{\n"tool": '
     yield json.dumps({"driver": _driver(rules)})
     invocation = _invocation(report, len(every) - len(kept))
@@ -71,7 +70,7 @@ def _invocation(report: AuditReport, left_out: int) -> Object:
         {
             "level": "error",
             "message": {"text": printable(one.reason)},
-            "locations": [{"physicalLocation": {"artifactLocation": {"uri": _uri(_outer(one.path))}}}],
+            "locations": [{"physicalLocation": {"artifactLocation": {"uri": uri(outer_path(one.path))}}}],
         }
         for one in report.unreadable
     ]
@@ -87,24 +86,12 @@ def _artifacts(report: AuditReport, files: list[str]) -> list[Object]:
     digests = {file.path: file.sha256 for file in report.files}
     return [
         {
-            "location": {"uri": _uri(path), "index": index},
+            "location": {"uri": uri(path), "index": index},
             "roles": ["analysisTarget"],
             **({"hashes": {"sha-256": digests[path]}} if path in digests else {}),
         }
         for index, path in enumerate(files)
     ]
-
-
-def _outer(path: str) -> str:
-    """The file that a user holds: the path without what lies inside it."""
-    return path.partition("!")[0]
-
-
-def _uri(path: str) -> str:
-    """A relative reference (RFC 3986); an absolute path loses its first slashes, since a service resolves none."""
-    return (
-        quote(path_shown(path).lstrip(b"/"), safe="/+,-._~") or "."
-    )
 
 
 def _results(kept: list[Place], rules: list[str], files: list[str]) -> Iterator[Object]:
@@ -136,19 +123,20 @@ def _result(
     seen: Counter[str],
 ) -> Object:
     first = group[0]
-    inside = "!".join(part for part in (file.path.partition("!")[2], binary.name) if part)
-    where = _outer(file.path), files[_outer(file.path)]
+    outer, _, member = file.path.partition("!")
+    inside = "!".join(part for part in (member, binary.name) if part)
+    where = Outer(outer, files[outer], bool(member))
     return {
         "ruleId": first.rule,
         "ruleIndex": rules[first.rule],
         "level": _level(first),
         "message": {"text": _message(group, inside)},
-        "locations": [_location(first, where, inside)],
+        "locations": [location(first, where, inside)],
         "relatedLocations": [
-            {"id": n, "message": {"text": one.text}, **_location(one, where, inside)}
+            {"id": n, "message": {"text": one.text}, **location(one, where, inside)}
             for n, one in enumerate(group[1:MOST_SITES], 1)
         ],
-        "partialFingerprints": _fingerprints(where[0], inside, group, seen),
+        "partialFingerprints": _fingerprints(outer, inside, group, seen),
         "properties": {
             "tier": first.tier.value,
             "kind": first.kind.value,
@@ -188,33 +176,6 @@ def _closing(finding: Finding) -> str:
     if finding.tactic is None:
         return f"Not closed: {finding.tactic_reason}"
     return f"Closed by {finding.tactic.value}."
-
-
-def _location(finding: Finding, where: tuple[str, int], inside: str) -> Object:
-    uri, index = where
-    address: Object = {
-        "absoluteAddress": finding.address,
-        "length": len(finding.raw),
-        "kind": "instruction",
-        "fullyQualifiedName": f"{finding.section}+{finding.address:#x}",
-    }
-    name = finding.function or finding.section
-    logical = {"name": name, "fullyQualifiedName": f"{inside}!{name}" if inside else name, "kind": "function"}
-    return {
-        "physicalLocation": {
-            "artifactLocation": {"uri": _uri(uri), "index": index},
-            "region": _region(finding),
-            "address": address,
-        },
-        "logicalLocations": [logical],
-    }
-
-
-def _region(finding: Finding) -> Object:
-    """Line 1, which services want of every result, and the bytes where the file itself holds them."""
-    if finding.file_offset is None:
-        return {"startLine": 1}
-    return {"startLine": 1, "byteOffset": finding.file_offset, "byteLength": len(finding.raw)}
 
 
 def _fingerprints(path: str, inside: str, group: Group, seen: Counter[str]) -> Object:

@@ -167,3 +167,17 @@ def test_sites_of_no_function_are_those_of_a_section() -> None:
     sites = (finding(0x1010 + n, function="", function_offset=0x10 + n) for n in range(2))
     (result,) = results(*sites)
     assert " and 1 more in this section, confirmed:" in result["message"]["text"]
+    place = result["locations"][0]
+    assert place["physicalLocation"]["address"]["fullyQualifiedName"] == ".text+0x10"
+    assert "kind" not in place["logicalLocations"][0]
+
+
+def test_a_member_has_no_place_in_the_archive() -> None:
+    """Its offsets count from its own first byte."""
+    for path, region in (
+        ("a.o", {"startLine": 1, "byteOffset": 0x40, "byteLength": 1}),
+        ("a.deb!./a.o", {"startLine": 1}),
+    ):
+        file = FileReport(path, 1, "", (binary(finding(file_offset=0x40)),))
+        place = log(AuditReport((file,)))["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
+        assert place["region"] == region
