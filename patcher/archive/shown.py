@@ -21,7 +21,7 @@ def shown_path(path: Path) -> str:
 
 def path_shown(shown: str) -> bytes:
     """The path on disk that `shown_path` shows so."""
-    return _ESCAPED.sub(_unescaped, shown).encode("utf-8", "surrogateescape")
+    return _ESCAPED.sub(_unescaped, show(shown)).encode("utf-8", "surrogateescape")
 
 
 def _unescaped(match: re.Match[str]) -> str:

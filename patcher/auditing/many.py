@@ -52,9 +52,13 @@ def audit_many(
     return report_of(outcomes)
 
 
-def report_of(outcomes: Iterable[Outcome]) -> AuditReport:
-    """One report of what became of all tasks, in whatever order they ended."""
-    ordered = sorted(outcomes, key=lambda outcome: shown_path(Path(outcome.path)))
+def _shown(outcome: Outcome) -> str:
+    return shown_path(Path(outcome.path))
+
+
+def report_of(outcomes: Iterable[Outcome], name: Callable[[Outcome], str] = _shown) -> AuditReport:
+    """One report of what became of all tasks, in whatever order they ended; sorted by what `name` gives."""
+    ordered = sorted(outcomes, key=name)
     return AuditReport(
         files=tuple(file for outcome in ordered for file in outcome.files),
         unreadable=tuple(one for outcome in ordered for one in outcome.unreadable),

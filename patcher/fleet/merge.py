@@ -25,7 +25,7 @@ def merge(reports: Iterable[AuditReport]) -> AuditReport:
                 raise PatcherError(
                     f"Two reports differ about {outcome.path}; it was changed between the runs."
                 )
-    merged = report_of(outcomes.values())
+    merged = report_of(outcomes.values(), lambda outcome: outcome.path)  # as reports show it
     return AuditReport(merged.files, merged.unreadable, skipped)
 
 

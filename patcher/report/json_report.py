@@ -10,7 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, cast
 
+from patcher.auditing.baseline import all_findings
 from patcher.auditing.model import AuditReport, BinaryReport, FileReport, Finding, Unreadable
+from patcher.auditing.rows import rules
 from patcher.errors import PatcherError
 from patcher.report.form import Form, Options
 from patcher.report.records import from_json, to_json
@@ -104,6 +106,9 @@ def _report(document: dict[str, object], name: str) -> AuditReport:
             f"{name} is no whole report of an audit: its keys are {', '.join(map(repr, document))}."
         )
     files = from_json(tuple[FileReport, ...], document["files"], f"{name}: files")
+    unknown = next((one.rule for one in all_findings(files) if one.rule not in rules()), None)
+    if unknown is not None:
+        raise PatcherError(f"{name} names the rule {unknown!r}, which is not known.")
     lost = from_json(tuple[Unreadable, ...], document["unreadable"], f"{name}: unreadable")
     return AuditReport(files, lost, from_json(int, document["skipped"], f"{name}: skipped"))
 

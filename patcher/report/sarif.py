@@ -181,7 +181,7 @@ def _closing(finding: Finding) -> str:
 def _fingerprints(path: str, inside: str, group: Group, seen: Counter[str]) -> Object:
     """Of the sites; also under the name that GitHub looks at, with a number behind what is in a file twice."""
     text = "\n".join([inside, *sorted(one.fingerprint for one in group)])
-    digest = sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    digest = sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:32]
     seen[path + digest] += 1
     return {"patchvisorSites/v1": digest, "primaryLocationLineHash": f"{digest[:16]}:{seen[path + digest]}"}
 

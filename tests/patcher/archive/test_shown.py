@@ -29,3 +29,4 @@ def test_names_are_shown_and_found_again(name: bytes, shown: str) -> None:
 
 def test_what_nothing_is_shown_as_stays() -> None:
     assert path_shown(r"\ud800 \U00110000 \q") == rb"\ud800 \U00110000 \q"
+    assert path_shown("\ud800") == rb"\ud800"

@@ -77,3 +77,10 @@ def test_reports_that_differ_about_a_file_are_refused() -> None:
     with pytest.raises(PatcherError) as error:
         merge([whole, other])
     assert str(error.value) == "Two reports differ about boot/vmlinuz; it was changed between the runs."
+
+
+def test_paths_are_taken_as_they_are_shown() -> None:
+    """They come from files, so they may be what no name on disk is."""
+    lost = tuple(Unreadable(path, "sentence") for path in ("a\ud800", r"a\x21", "b"))
+    merged = merge([AuditReport((), lost[1:]), AuditReport((), lost[:1])])
+    assert merged.unreadable == tuple(sorted(lost, key=lambda one: one.path))

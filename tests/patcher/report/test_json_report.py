@@ -87,6 +87,10 @@ def test_names_that_are_no_utf8_survive() -> None:
             "r.json: files[0].binaries[1].findings[0].tactic is 'step', which is not known.",
         ),
         (
+            lambda d: d["files"][0]["binaries"][1]["findings"][0].update(rule="loadall"),
+            "r.json names the rule 'loadall', which is not known.",
+        ),
+        (
             lambda d: d.pop("skipped"),
             "r.json is no whole report of an audit: its keys are 'schema', 'version', 'files', 'unreadable'.",
         ),
