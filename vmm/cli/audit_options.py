@@ -48,6 +48,8 @@ def on_disk(text: str) -> str:
     """`PATH`: a file or folder; what is read has a size, and a name by which the report tells it."""
     if text == "-":
         raise click.BadParameter("standard input is not read: write it to a file, and name that")
+    if not text:
+        raise click.BadParameter("an empty path names nothing; '.' is this folder")
     return text
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 def check_output(path: str) -> None:
     """Raise UsageError when nothing can be written at `-o PATH`: better now than when the work is done."""
+    if not path:
+        raise click.UsageError("-o: an empty path names nothing")
     there = os.path.exists(path)
     folder = os.path.dirname(os.path.realpath(path))
     if os.path.isdir(path):
@@ -67,6 +69,15 @@ def _can_be_replaced(path: str) -> bool:
     return regular and os.access(os.path.dirname(path), os.W_OK)
 
 
+def _fit_stdout(is_text: bool) -> None:
+    """Let every character be written: what a terminal's encoding lacks as an escape, and for programs all as UTF-8."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        if is_text:
+            sys.stdout.reconfigure(errors="backslashreplace")
+        else:
+            sys.stdout.reconfigure(encoding="utf-8")
+
+
 def write_report(report: "AuditReport", name: str, options: "Options", path: str | None) -> None:
     """Draw a report in the form of a name, at `path` or on stdout. Raises OSError."""
     from patcher.report.form import form
@@ -78,5 +89,6 @@ def write_report(report: "AuditReport", name: str, options: "Options", path: str
         with whole_text(path) as stream:
             stream.writelines(pieces)
         return
+    _fit_stdout(is_text=name == "text")
     sys.stdout.writelines(pieces)
     sys.stdout.flush()

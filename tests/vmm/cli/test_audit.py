@@ -77,6 +77,8 @@ def test_a_tier_that_is_not_reported_decides_nothing(patchvisor, image: str) -> 
         (("tool", "--fail-on", "holes"), "--fail-on holes: 'holes' is nothing to fail on"),
         (("tool", "--format", "xml"), "'xml' is no format; there is csv, html, json, sarif, text"),
         (("tool", "--base", "0x100"), "--base and --entry are for raw bytes: give --mode as well"),
+        (("",), "an empty path names nothing; '.' is this folder"),
+        (("tool", "-o", ""), "-o: an empty path names nothing"),
         (("-",), "standard input is not read: write it to a file, and name that"),
         (("tool", "--mode", "48"), "'48' is not one of '16', '32', '64'"),
         (("tool", "--base", "here"), "'here' is not an address: write 0x7c00 or 31744"),

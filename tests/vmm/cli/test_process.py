@@ -169,3 +169,18 @@ def test_an_audit_that_is_ended_leaves_and_says_nothing(
     )
     assert (said.returncode, said.stdout, said.stderr) == (status, "", "")
     assert sorted(os.listdir(tmp_path)) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(("form", "shown"), [("text", b"K\\xe4se"), ("csv", "Käse".encode())])
+def test_a_report_does_not_depend_on_what_the_terminal_can_show(tmp_path: Path, form: str, shown: bytes) -> None:
+    (tmp_path / "Käse").write_bytes(b"\x9c\xc3")
+    said = subprocess.run(
+        [sys.executable, "-m", "vmm", "audit", "Käse", "--mode", "32", "--format", form],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (said.returncode, said.stderr) == (1, b"")
+    assert shown in said.stdout
