@@ -163,7 +163,8 @@ def test_an_audit_that_is_ended_leaves_and_says_nothing(
     words = ["audit", str(tmp_path), "--mode", "32", "-j", jobs, "-o", str(tmp_path / "report")]
     said = python(
         "-c",
-        "import os, sys; from vmm.cli.audit_progress import AuditProgress; from vmm.cli.main import main\n"
+        "import os, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored in background
+        "from vmm.cli.audit_progress import AuditProgress; from vmm.cli.main import main\n"
         f"AuditProgress.tell = lambda self, path: os.kill(os.getpid(), {int(number)})\n"
         f"sys.exit(main({words!r}))",
     )
