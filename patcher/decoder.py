@@ -48,6 +48,11 @@ def _capstone(bits: int, syntax: str) -> Any:
     return decoder
 
 
+def load() -> None:
+    """Load Capstone's library now, while there is memory for it."""
+    _capstone(32, INTEL)
+
+
 def _one(decoder: Any, raw: bytes, address: int) -> str | None:
     """The text of one instruction of exactly these bytes; None when Capstone sees another one or none."""
     for _, length, mnemonic, operands in decoder.disasm_lite(raw, address, 1):

@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from patcher.auditing.model import Finding, Kind, Tier
+from patcher.auditing.model import AuditReport, Finding, Kind, Status, Tier
 from patcher.auditing.options import COUNTED
 from patcher.errors import PatcherError
 
@@ -13,6 +13,7 @@ class What(Enum):
     """Which findings count."""
 
     HOLE = "hole"  # holes that matter where they run
+    UNPROVED = "unproved"  # those, and programs that are not provably virtualizable
     PRIVILEGED = "privileged"  # those, and what traps by itself where that matters
     ANY = "any"  # everything, whether it matters or not
     NOTHING = "nothing"
@@ -26,6 +27,15 @@ class Level:
     tiers: frozenset[Tier] = frozenset({Tier.CONFIRMED, Tier.LIKELY})
     named: bool = False
 
+    def reached_by(self, report: AuditReport) -> bool:
+        """Does anything in a report count?"""
+        programs = (program for file in report.files for program in file.binaries)
+        return any(
+            (self.what is What.UNPROVED and program.verdict.status is Status.NOT_PROVABLY)
+            or any(map(self.reaches, program.findings))
+            for program in programs
+        )
+
     def reaches(self, finding: Finding) -> bool:
         """Does a finding count?"""
         if finding.tier not in self.tiers or self.what is What.NOTHING:
@@ -36,7 +46,7 @@ class Level:
 
 
 def parse_level(text: str) -> Level:
-    """`hole`, `privileged`, `any` or `nothing`, and after a colon tiers joined by +: `hole:confirmed`, `any:likely`."""
+    """A level by its name, and after a colon tiers joined by +: `hole:confirmed`, `any:likely`."""
     word, _, tiers = text.partition(":")
     try:
         what = What(word)

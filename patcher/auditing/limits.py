@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Final
 
+import patcher.decoder
 from patcher.errors import PatcherError
 
 GRACE: Final = 2.0  # a file may take so much longer than its soft limit,
@@ -77,6 +78,8 @@ def _time(name: str, seconds: float | None) -> Iterator[None]:
 @contextlib.contextmanager
 def _memory(memory: int | None) -> Iterator[None]:
     """Lower the limit of the address space to what is used now and `memory` bytes more."""
+    if memory is not None:
+        patcher.decoder.load()
     used = None if memory is None else _address_space()
     if memory is None or used is None:
         yield

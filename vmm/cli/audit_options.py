@@ -112,7 +112,7 @@ _OPTIONS = (
     click.option("--tier", type=click.Choice(TIERS), multiple=True,
                  help="Report these tiers; repeatable.  [confirmed, likely]"),
     click.option("--fail-on", default="hole", show_default=True, metavar="LEVEL",
-                 help="hole, privileged, any or nothing; with tiers: hole:confirmed+likely."),
+                 help="hole, unproved, privileged, any or nothing; with tiers: hole:confirmed+likely."),
     click.option("--baseline", metavar="FILE", help="An earlier JSON report: report only what is new."),
     click.option("--config", metavar="FILE",
                  help="What to ignore.  [the nearest .patchvisor.toml here or above]"),

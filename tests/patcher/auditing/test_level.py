@@ -4,8 +4,10 @@
 import pytest
 from audit_code import findings, program
 
+from patcher.auditing.auditor import audit_binary
 from patcher.auditing.level import Level, What, parse_level
-from patcher.auditing.model import Tier
+from patcher.auditing.model import AuditReport, FileReport, Tier
+from patcher.auditing.options import AuditOptions
 from patcher.errors import PatcherError
 
 
@@ -13,6 +15,7 @@ from patcher.errors import PatcherError
     ("text", "counted"),
     [
         ("hole", ["pushf"]),
+        ("unproved", ["pushf"]),
         ("privileged", ["pushf", "cli"]),
         ("any", ["pushf", "cli", "push-ds"]),
         ("nothing", []),
@@ -25,6 +28,15 @@ def test_a_level_counts(text: str, counted: list[str]) -> None:
     assert [finding.rule for finding in found if parse_level(text).reaches(finding)] == counted
 
 
+def test_a_program_that_is_not_proved_counts_when_asked_for() -> None:
+    """It has no finding, and its path leaves the file."""
+    binary = audit_binary(program("nop\njmp 0x900000"), AuditOptions())
+    report = AuditReport((FileReport("a", 1, "00" * 32, (binary,)),))
+    assert not binary.findings
+    assert parse_level("unproved").reached_by(report)
+    assert not parse_level("any").reached_by(report)
+
+
 def test_the_default_is_surely_a_hole() -> None:
     assert parse_level("hole") == Level(What.HOLE, frozenset({Tier.CONFIRMED, Tier.LIKELY}))
 
@@ -32,7 +44,7 @@ def test_the_default_is_surely_a_hole() -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("holes", "'holes' is nothing to fail on; there is hole, privileged, any, nothing."),
+        ("holes", "'holes' is nothing to fail on; there is hole, unproved, privileged, any, nothing."),
         ("hole:possible", "'possible' is no tier to fail on; there is confirmed, likely, overlapping."),
         ("any:", None),
     ],

@@ -100,8 +100,6 @@ def _write(report: "AuditReport", choices: AuditChoices) -> None:
 
 def _status(report: "AuditReport", fail_on: "Level") -> int:
     """3 before 1: what is incomplete is no answer."""
-    from patcher.auditing.baseline import all_findings
-
     if report.unreadable:
         return UNREADABLE
-    return FOUND if any(map(fail_on.reaches, all_findings(report.files))) else 0
+    return FOUND if fail_on.reached_by(report) else 0
