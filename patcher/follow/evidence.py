@@ -21,6 +21,9 @@ _FROM_GOT: Final = re.compile(
 
 _PUTS: Final = re.compile(rb"[\x66\x67\x26\x2e]*(?:\x68|[\xb8-\xbf]|\xc7[\x00-\xc7])")
 """push, mov to a register, mov to memory, of an immediate."""
+_THROUGH_WORD: Final = re.compile(rb"\xff[\x15\x1d\x25\x2d]")
+"""call, far call, jmp, far jmp through a word at an address."""
+_THROUGH_LENGTH: Final = 6
 _SEGMENT: Final = 1 << 16
 
 
@@ -41,6 +44,8 @@ def taken(space: Space, knowledge: Knowledge, lane: Lane) -> Iterator[int]:
         for section in space.binary.sections:
             if section.executable and section.address >= lowest:
                 yield from _immediates(space, lane, section)
+        if lane.bits == 32:
+            yield from _cells(space, lane)
 
 
 def _is_followed(lane: Lane, offset: int) -> bool:
@@ -92,6 +97,17 @@ def _immediates(space: Space, lane: Lane, section: Section) -> Iterator[int]:
         word = int.from_bytes(code[at : at + 4], "little")
         if insn.imm == word and (insn.opcode in (0x68, 0xC7) or insn.opcode & 0xF8 == 0xB8):
             yield section.address & ~LOW | word
+
+
+def _cells(space: Space, lane: Lane) -> Iterator[int]:
+    """What the file holds where followed calls and jumps through a word at a fixed address find their pointer."""
+    for match in _THROUGH_WORD.finditer(lane.code):
+        at = match.start()
+        if lane.lengths[at] == _THROUGH_LENGTH:
+            cell = int.from_bytes(lane.code[at + 2 : at + _THROUGH_LENGTH], "little")
+            target = space.read(cell, 4)
+            if target is not None and target >= LOWEST_ABSOLUTE and space.is_code(target):
+                yield target
 
 
 def offsets(space: Space, lane: Lane) -> Iterator[int]:

@@ -5,13 +5,20 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from patcher.binary.model import Binary, Section
+from patcher.binary.model import Binary, Privilege, Section
 
 LOW: Final = 0xFFFFFFFF
 RELATIVE_LEA: Final = re.compile(rb"[\x48\x4c]\x8d[\x05\x0d\x15\x1d\x25\x2d\x35\x3d]")
 """lea disp(%rip), without its four bytes of displacement."""
 LOWEST_ABSOLUTE: Final = 0x1000
 """Below this, words of data are small numbers, not addresses."""
+
+
+_GATE: Final = re.compile(rb"[\0-\7][\x8c\x8e\x8f\xac\xae\xaf\xcc\xce\xcf\xec\xee\xef]")
+"""What is in the middle of one that is present: no parameters (in 64-bit mode a stack), and its type."""
+_BEFORE_TYPE: Final = 4
+_LONG_GATE: Final = 12
+"""In 64-bit mode; what follows is reserved."""
 
 
 def words_into(data: bytes, start: int, end: int) -> Iterator[int]:
@@ -27,6 +34,26 @@ def words_into(data: bytes, start: int, end: int) -> Iterator[int]:
         at = match.start()
         if low <= int.from_bytes(data[at : at + 4], "little") <= high:
             yield at
+
+
+def gates(binary: Binary) -> Iterator[int]:
+    """Addresses of code in gates of an IDT or GDT (SDM vol. 3A, 6.11 and 6.14.1): in two or three parts, as no word."""
+    if binary.privilege is Privilege.USER or binary.relocated:
+        return
+    for section in binary.sections:
+        data = bytes(section.data)
+        for match in _GATE.finditer(data, _BEFORE_TYPE):
+            start = match.start() - _BEFORE_TYPE
+            address = _named_by_gate(data[start : start + _LONG_GATE], 64 if binary.mode == 64 else 32)
+            target = binary.section_at(address)
+            if target is not None and target.executable and address >= LOWEST_ABSOLUTE:
+                yield address
+
+
+def _named_by_gate(data: bytes, bits: int) -> int:
+    """The address in one; 0 when its selector is null."""
+    low, high = data[:2], data[6:8] if bits == 32 else data[6:]
+    return int.from_bytes(low + high, "little") if any(data[2:4]) else 0
 
 
 def data_words(binary: Binary) -> Iterator[int]:

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Final
 
 from patcher.binary.model import Binary, Section
-from patcher.follow.pointers import data_words, taken_addresses
+from patcher.follow.pointers import data_words, gates, taken_addresses
 from patcher.follow.rewrites import Rewrites
 from patcher.follow.state import State
 from patcher.x86.decode import MAX_LENGTH
@@ -150,7 +150,7 @@ class Space:
     @cached_property
     def named_by_data(self) -> tuple[int, ...]:
         """Addresses of code that words of data hold."""
-        return tuple(data_words(self.binary))
+        return (*data_words(self.binary), *gates(self.binary))
 
     @cached_property
     def taken_in_64_bit_code(self) -> tuple[int, ...]:

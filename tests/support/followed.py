@@ -76,8 +76,10 @@ def follow_bytes(
     rewritten: tuple[Rewritten, ...] = (),
     functions: tuple[Function, ...] = (),
     relocated: bool | None = None,
+    data: tuple[Section, ...] = (),
 ) -> Followed:
-    """Follow bytes that lie at an address in one section of code; `pointers` are relocations' unless told otherwise."""
+    """Follow bytes that lie at an address in one section of code, with `data` behind it; `pointers` are relocations'
+    unless told otherwise."""
     section = Section(".text", base, memoryview(code), len(code), True, False, bits, 0)
     entries = (Entry(labels.get("start", base), bits, Origin.ENTRY),)
     elsewhere = tuple(Symbol(Gva(address), f"import_{address:x}") for address in imports)
@@ -86,7 +88,7 @@ def follow_bytes(
         "raw",
         bits,
         privilege,
-        (section,),
+        (section, *data),
         entries,
         pointers=pointers,
         returns_never=never,

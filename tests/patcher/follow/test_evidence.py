@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Code that no path reaches: what the program names, what looks like a function, and what does not."""
 
+import struct
+
 from followed import BASE, follow_bytes, followed, program
 
 from patcher.auditing.model import Tier
+from patcher.binary.model import Privilege, Section
 
 _FUNCTION = """
     pushl %ebp
@@ -87,3 +90,35 @@ def test_one_byte_of_a_constant_is_no_padding() -> None:
 def test_traps_behind_what_never_returns_are_fill() -> None:
     text = "start: call never\nnop\nint3\nint3\n.balign 0x10, 0xcc\nnever: cli\nhlt\njmp never\n"
     assert followed(text).sites(Tier.LIKELY) == set()
+
+
+def test_what_an_idt_in_the_file_names() -> None:
+    """A gate holds its address in parts (SDM vol. 3A, 6.11 and 6.14.1); an absent one, and one of no segment, none."""
+    for bits in (32, 64):
+        function = _FUNCTION if bits == 32 else "pushq %rbx\nmovq %rdi, %rbx\ncpuid\npopq %rbx\nret\n"
+        places = "".join(f".balign 0x10\n{name}: {function}" for name in ("handler", "absent", "null"))
+        code, labels = program("start: ret\n" + places, bits)
+        idt = (
+            _gate(labels["handler"], 8, 0x8E, bits)
+            + _gate(labels["absent"], 8, 0x0E, bits)
+            + _gate(labels["null"], 0, 0x8E, bits)
+        )
+        data = Section(".data", 0x500000, memoryview(idt), len(idt), False, True, bits, None)
+        reached = follow_bytes(code, labels, bits, data=(data,), privilege=Privilege.KERNEL).reached()
+        assert "handler" in reached
+        assert not reached & {"absent", "null"}
+
+
+def _gate(address: int, selector: int, kind: int, bits: int) -> bytes:
+    low, high = address & 0xFFFF, address >> 16
+    return struct.pack("<HHBBH", low, selector, 0, kind, high) + bytes(8 if bits == 64 else 0)
+
+
+def test_what_a_call_through_a_word_among_code_names() -> None:
+    """An image without sections: a lone word is no table."""
+    start = "start: " + "nop\n" * 6 + "ret\n.balign 0x10\n"
+    text = f"{start}word: .long handler\n.byte 0xff, 0xff\nhandler: {_FUNCTION}"
+    for how, names in (("ff15", True), ("ff1d", True), ("ff25", True), ("ff2d", True), ("8b0d", False)):
+        code, labels = program(text)
+        code = bytes.fromhex(how) + struct.pack("<I", labels["word"]) + code[6:]
+        assert ("handler" in follow_bytes(code, labels).reached()) is names
