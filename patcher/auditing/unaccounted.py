@@ -2,7 +2,8 @@
 """Holes where no followed path leads: in bytes that nothing accounts for, and behind steps that were not followed.
 
 Following takes a step for never made when it leads to what is no code, or into the middle of likelier instructions:
-a branch that is never taken, a call that does not return. That is most likely, and no proof.
+a branch that is never taken, a call that does not return, a number that happens to be an address. That is most likely,
+and no proof. Nor is it that nothing goes on behind ud2, and behind calls whose callee was not seen to return.
 """
 
 from collections.abc import Iterator

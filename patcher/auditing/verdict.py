@@ -114,7 +114,7 @@ class Judge:
         """The steps that are taken for never made, when a hole would run if they were."""
         hole = next(holes_behind_dropped(self._code, ring, self._iopl, self._deadline), None)
         if hole is not None:
-            yield f"A step that is taken for never made, for it leads to what is no code, leads to a hole at {hole:#x}."
+            yield f"A step that is taken for never made leads to a hole at {hole:#x}."
 
 
 def _problems(code: CodeMap) -> Iterator[str]:

@@ -9,7 +9,10 @@ from patcher.binary.model import Origin
 from patcher.follow import returns
 from patcher.follow.edges import Edge, Via, key_of
 from patcher.follow.inline_text import behind_text
+from patcher.follow.model import ProblemKind
 from patcher.follow.modes import Processor, instruction
+from patcher.follow.padding import behind_padding
+from patcher.follow.pointers import LOWEST_ABSOLUTE
 from patcher.follow.space import Lane
 from patcher.x86.walk import Item
 
@@ -114,10 +117,31 @@ class Calls:
             return
         state, _ = self.x.hindsight.state(lane, offset, 6)
         target = state.register(insn.rm | (insn.rex & 1) << 3, state.natural).known
-        if target is None or not self.space.is_code(target):
+        if target is None or target < LOWEST_ABSOLUTE:
+            return
+        if not self.space.is_code(target):
+            if lane.bits != 16:
+                self._leaves_code(lane, offset, target)
             return
         if key_of(target, lane.bits) not in self.x.parents:
             self.begin(target, lane.bits, lane.base + offset, owner, now)
+
+    def drop_returns(self) -> None:
+        """What is behind calls whose callee was not seen to return is taken for never reached."""
+        for edges in self.x.returning.waiting.values():
+            for address, bits, *_ in edges:
+                lane = self.space.lane(address, bits)
+                if lane is not None:
+                    self.x.drop(lane, behind_padding(lane, address - lane.base))
+
+    def _leaves_code(self, lane: Lane, offset: int, target: int) -> None:
+        """A call through a register leads out of the code of the file."""
+        if target in self.knowledge.elsewhere:
+            return
+        inside = self.space.section_index(target) >= 0
+        kind = ProblemKind.BAD_PATH if inside else ProblemKind.OUTSIDE
+        sentence = f"it leads to {target:#x}, which the file {'does not say is code' if inside else 'does not hold'}"
+        self.x.problem(lane.base + offset, lane.bits, kind, sentence)
 
     def _shift(self, target: int, bits: int) -> int | None:
         key = key_of(target, bits)

@@ -31,12 +31,30 @@ def try_named(x: Explorer) -> bool:
     """Follow what the program names, until it names nothing new that looks like code."""
     changed = False
     while True:
-        x.vicinity.add(_named(x))
+        named = _named(x)
+        _enter_followed(x, named)
+        x.vicinity.add(named)
         stayed = [_try_named(x, key, evidence) for key, evidence in x.vicinity.judge()]
         if not any(stayed):
             break
         changed = True
-    return _try_tables(x) or changed
+    changed = _try_tables(x) or changed
+    _drop_inside(x, named)
+    return changed
+
+
+def _drop_inside(x: Explorer, named: set[int]) -> None:
+    """What is named inside a followed instruction is taken for no start of another one."""
+    for address, bits in map(split, named):
+        lane = x.space.lane(address, bits)
+        if lane is not None and lane.covers(address - lane.base) is not None:
+            x.drop(lane, address - lane.base)
+
+
+def _enter_followed(x: Explorer, named: set[int]) -> None:
+    """A named place is one that another way leads to: what is settled there is not, any more."""
+    if x.settled.named({split(key)[0] for key in named}):
+        x.explore([])
 
 
 def _try_tables(x: Explorer) -> bool:
@@ -91,7 +109,10 @@ def _try_named(x: Explorer, key: int, evidence: float) -> bool:
     if mode is None or (evidence if mode == bits else x.vicinity.evidence(key_of(address, mode))) <= NAMED:
         return False
     x.vicinity.tried(key)
-    return _try_in(x, address, mode)
+    followed = _try_in(x, address, mode)
+    if not followed:
+        x.drop(lane, address - lane.base)
+    return followed
 
 
 def _try_real_mode(x: Explorer, address: int) -> bool:

@@ -11,7 +11,7 @@ from patcher.follow.doubtful import visit_carefully
 from patcher.follow.edges import WEAK, Edge, Via, key_of, parent_of
 from patcher.follow.hindsight import Hindsight
 from patcher.follow.knowledge import Knowledge
-from patcher.follow.model import Budget, ProblemKind
+from patcher.follow.model import Budget, Problem, ProblemKind
 from patcher.follow.modes import START, Processor
 from patcher.follow.returning import Returning
 from patcher.follow.rewriting import Rewriting
@@ -117,10 +117,18 @@ class Explorer:
                 self.trial.keys.append(key)
             self._follow(lane, address - lane.base, owner, now)
 
+    def problem(self, address: int, bits: int, kind: ProblemKind, sentence: str) -> None:
+        """Note what could not be settled; on trial, for when what is followed stays."""
+        if self.trial is None:
+            self.knowledge.problem(address, bits, kind, sentence)
+        else:
+            self.trial.problems.append(Problem(address, bits, kind, sentence))
+
     def drop(self, lane: Lane, offset: int) -> None:
         """A step that is taken for never made leads here."""
-        if self.trial is None and lane.lengths[offset] in (0, DEAD):
-            self.dropped.add((lane.base + offset, lane.bits))
+        if offset < lane.size and lane.lengths[offset] in (0, DEAD):
+            dropped = self.dropped if self.trial is None else self.trial.dropped
+            dropped.add((lane.base + offset, lane.bits))
 
     def is_followed(self, address: int, bits: int) -> bool:
         """Is there a followed instruction at this address?"""
@@ -226,6 +234,6 @@ class Explorer:
         """An edge leads out of what the file holds: perhaps into another program, which returns."""
         address, bits, _, source, owner, _ = edge
         self.returning.returns(owner)
-        if source and self.trial is None and address not in self.knowledge.elsewhere:
+        if source and address not in self.knowledge.elsewhere:
             sentence = f"it leads to {address:#x}, which the file does not hold"
-            self.knowledge.problem(source, bits, ProblemKind.OUTSIDE, sentence)
+            self.problem(source, bits, ProblemKind.OUTSIDE, sentence)

@@ -31,6 +31,7 @@ def follow(binary: Binary, budget: Budget) -> Flow:
     explorer = _rounds(binary, space, knowledge, budget)
     lengths = {place: lane.without_marks() for place, lane in space.lanes.items()}
     left, data = (remains(space), 0) if explorer.spent else try_gaps(explorer)
+    explorer.calls.drop_returns()
     explorer.end()
     likely = _likely(space, lengths)
     sites = _sites(explorer, lengths)

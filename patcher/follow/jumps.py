@@ -81,9 +81,9 @@ class Jumps:
             self._follow_targets(lane, offset, best, owner, now)
             return
         self.x.returning.returns(owner)
-        if not best.leaves and self.x.trial is None and not self._is_tail_call(lane, offset, insn):
+        if not best.leaves and not self._is_tail_call(lane, offset, insn):
             sentence = "where it jumps to is not known"
-            self.knowledge.problem(lane.base + offset, lane.bits, ProblemKind.UNRESOLVED_JUMP, sentence)
+            self.x.problem(lane.base + offset, lane.bits, ProblemKind.UNRESOLVED_JUMP, sentence)
 
     def _is_tail_call(self, lane: Lane, offset: int, insn: Insn) -> bool:
         """Does it leave its function through a pointer, to a place whose address the program takes?"""

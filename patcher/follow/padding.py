@@ -21,6 +21,12 @@ _ENDS: Final = frozenset((0xC2, 0xC3, 0xCA, 0xCB, 0xCF, 0xE9, 0xEA, 0xEB))
 _SIZES: Final = b"\x66\x67"
 
 
+def behind_padding(lane: Lane, offset: int) -> int:
+    """The offset behind the padding that begins at `offset`, if any does."""
+    match = PADDING.match(lane.code, offset)
+    return offset if match is None else match.end()
+
+
 def follows_end(lane: Lane, offset: int) -> bool:
     """Does it lie right behind a return or jump that was followed, as functions do that lie back to back?"""
     before = lane.before(offset)

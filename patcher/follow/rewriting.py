@@ -60,9 +60,9 @@ class Rewriting:
             self._go(one.end, one, bits, owner, now)
         elif self._begins(one, distance, bits):
             self._go(one.source + distance, one, bits, owner, now)
-        elif source and self.x.trial is None:
+        elif source:
             sentence = f"it leads to {address:#x}, into an instruction that the program copies there"
-            self.x.knowledge.problem(source, bits, ProblemKind.OVERLAP, sentence)
+            self.x.problem(source, bits, ProblemKind.OVERLAP, sentence)
 
     def _begins(self, one: Rewritten, distance: int, bits: int) -> bool:
         """Does an instruction of what is copied begin there?"""

@@ -29,6 +29,14 @@ class SettledBranches:
             if self._windows:
                 self._open.extend(self._windows.pop(address, ()))
 
+    def named(self, addresses: set[int]) -> bool:
+        """The program names these: another way leads to each. Is a settled branch open by that?"""
+        if self.used:
+            self._joins.update(addresses)
+            for address in self._windows.keys() & addresses:
+                self._open.extend(self._windows.pop(address))
+        return bool(self._open)
+
     def add(self, settled: Settled, other_side: Edge) -> None:
         """A branch is settled: its other side is not followed until another way leads in between."""
         if not self._joins.isdisjoint(settled.window):

@@ -13,6 +13,7 @@ from patcher.follow.edges import Via, key_of
 from patcher.follow.far_transfers import FAR_JUMP, FarTransfers
 from patcher.follow.jumps import Jumps
 from patcher.follow.modes import Processor, instruction
+from patcher.follow.padding import behind_padding
 from patcher.follow.space import Lane
 from patcher.x86.insn import Insn
 from patcher.x86.walk import Item
@@ -78,10 +79,12 @@ class Transfers:
                 self.x.returning.returns(owner)
 
     def _trap(self, lane: Lane, offset: int, owner: int, now: Processor) -> None:
-        """ud2, behind which Linux goes on after a warning."""
+        """ud2, behind which Linux goes on after a warning. Any other handler may go on there, too."""
         address = lane.base + offset
         if address + len(_UD2) in self.knowledge.going_on:
             self.x.work.append((address + len(_UD2), lane.bits, Via.EVENT, address, owner, now))
+        else:
+            self.x.drop(lane, behind_padding(lane, offset + len(_UD2)))
 
     def _one_byte(self, lane: Lane, offset: int, insn: Insn, owner: int, now: Processor) -> None:
         if insn.opcode in _FAR:

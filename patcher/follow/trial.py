@@ -9,6 +9,7 @@ from patcher.follow import overlaps
 from patcher.follow.blame import is_bad
 from patcher.follow.data_runs import reads_as_data
 from patcher.follow.edges import Edge
+from patcher.follow.model import Problem
 from patcher.follow.never import always_leaves
 from patcher.follow.runs import undo
 from patcher.follow.space import MARKS, Lane, Space
@@ -33,6 +34,8 @@ class Trial:
         self.returning: list[int] = []
         self.waiting: dict[int, list[Edge]] = {}
         self.depends: dict[int, list[int]] = {}
+        self.problems: list[Problem] = []
+        self.dropped: set[tuple[int, int]] = set()
 
     def overlaps(self) -> bool:
         """Does it share bytes with what is followed?"""
@@ -74,6 +77,7 @@ def end_trial(x: Explorer, trial: Trial) -> None:
     x.trial = None
     if not trial.failed:
         x.returning.accept(trial)
+        _confirm(x, trial)
         return
     x.work.clear()
     del x.later[trial.later :], x.sites[trial.sites :]
@@ -81,6 +85,13 @@ def end_trial(x: Explorer, trial: Trial) -> None:
     for key in trial.keys:
         x.parents.pop(key, None)
     x.returning.forget(trial)
+
+
+def _confirm(x: Explorer, trial: Trial) -> None:
+    """What was open on trial stays open."""
+    x.dropped.update(trial.dropped)
+    for problem in trial.problems:
+        x.knowledge.problem(problem.address, problem.mode, problem.kind, problem.sentence)
 
 
 def stands(x: Explorer, trial: Trial, lane: Lane, start: int, items: list[Item], count: int) -> bool:

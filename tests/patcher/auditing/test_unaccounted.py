@@ -9,7 +9,7 @@ from patcher.auditing.model import Status
 from patcher.auditing.options import AuditOptions
 
 _JUNK = ".byte 0x0f, 0x04\n"  # no instruction
-_REASON = "A step that is taken for never made, for it leads to what is no code, leads to a hole at {:#x}."
+_REASON = "A step that is taken for never made leads to a hole at {:#x}."
 
 _BRANCH = "testl %eax, %eax\njz junk\nret\njunk: nop\n{}\n" + _JUNK
 _RETURN = "call other\n{}\n" + _JUNK + "other: ret\n"
@@ -27,12 +27,23 @@ def reasons(text: str, ring: int = 0) -> tuple[str, ...]:
     return verdict.reasons
 
 
-@pytest.mark.parametrize(("text", "hole"), [(_BRANCH, 0x10006), (_RETURN, 0x10005), (_FARTHER, 0x10010)])
+_TRAP = "ud2\n{}\n" + _JUNK
+_WAITING = "call other\nint3\n{}\n" + _JUNK + "other: hlt\njmp other\n"
+_NAMED = "movl $junk, %ebx\nret\njunk: pushl %ebp\nmovl %esp, %ebp\n{}\nleave\n" + _JUNK
+_INSIDE = "movl $inside, %ebx\n.byte 0xa9\ninside: {}\nnop\nnop\nnop\nret\n"
+
+_STEPS = [
+    (_BRANCH, 0x10006), (_RETURN, 0x10005), (_FARTHER, 0x10010),
+    (_TRAP, 0x10002), (_WAITING, 0x10006), (_NAMED, 0x10009), (_INSIDE, 0x10006),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "hole"), _STEPS)
 def test_a_hole_behind_a_step_that_was_not_followed_is_a_reason(text: str, hole: int) -> None:
     assert reasons(text.format("pushfl")) == (_REASON.format(hole),)
 
 
-@pytest.mark.parametrize("text", [_BRANCH, _RETURN, _FARTHER])
+@pytest.mark.parametrize("text", [text for text, _ in _STEPS])
 def test_what_does_no_harm_there_is_none(text: str) -> None:
     assert reasons(text.format("cli")) == ()  # traps by itself
     assert reasons(text.format("pushfl"), ring=3) == ()  # tells nothing in ring 3

@@ -4,6 +4,7 @@
 import pytest
 from followed import follow_bytes, followed
 
+from patcher.binary.model import Section
 from patcher.follow import ProblemKind
 
 JUNK = ".byte 0xe8, 0x9c"  # a call whose displacement swallows what is behind it
@@ -82,3 +83,33 @@ second: cli
     ret
 """)
     assert {"first", "second"} <= found.reached()
+
+
+def test_a_settled_branch_that_is_entered_through_a_pointer() -> None:
+    found = followed("""
+start: movl $inside, 0x500000
+    xorl %eax, %eax
+inside: testl %eax, %eax
+    jnz done
+    ret
+done: cpuid
+    ret
+""")
+    assert found.sites() == {found.labels["done"]}
+
+
+def test_a_call_of_a_constant_that_is_no_code_of_the_file() -> None:
+    data = Section(".data", 0x500000, memoryview(b"\xc3"), 1, False, True, 32, None)
+    for target, kind in ((0x7C00, ProblemKind.OUTSIDE), (0x500000, ProblemKind.BAD_PATH)):
+        text = f"start: movl ${target:#x}, %eax\ncalll *%eax\nret"
+        assert followed(text, data=(data,)).problems() == {kind}
+        assert followed(text, data=(data,), imports=(target,)).problems() == set()
+    assert followed("start: movl $0, %eax\ncalll *%eax\nret").problems() == set()  # a weak symbol that nobody defined
+
+
+def test_what_is_open_in_a_function_that_is_only_named() -> None:
+    """It is followed on trial, and is as open as in one that is called."""
+    text = "start: movl $handler, 0x500000\nret\n.balign 0x10\nhandler: pushl %ebp\nmovl %esp, %ebp\n{}"
+    assert followed(text.format("addl %ecx, %eax\njmpl *%eax")).problems() == {ProblemKind.UNRESOLVED_JUMP}
+    assert followed(text.format("movl $0x7c00, %eax\ncalll *%eax\nleave\nret")).problems() == {ProblemKind.OUTSIDE}
+    assert followed(text.format("leave\nret")).problems() == set()
