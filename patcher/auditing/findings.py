@@ -89,7 +89,7 @@ class Findings:
         return not lasting.obstacle(start, end), lasting.copied(start, end) is not None
 
     def _world(self, site: Site, ring: int) -> World:
-        protected = site.mode == 16 and self._behind_switch(site)
+        protected = site.mode == 16 and (site.narrow or self._behind_switch(site))
         return world_of(ring, self.options.iopl, site.mode, protected)
 
     def _behind_switch(self, site: Site) -> bool:

@@ -28,19 +28,25 @@ def holes_in_gaps(code: CodeMap, ring: int, iopl: int, deadline: Deadline = NEVE
     """
     from patcher.sweep import anywhere, sweep
 
+    narrow = _is_narrow(code)
     for start, end in code.flow.gaps:
         section = code.binary.section_at(start)
         if section is None or deadline.overdue():
             continue
         first, last = start - section.address, end - section.address
         for mode in code.modes(section) or [section.mode]:
-            world = world_of(ring, iopl, mode, protected=False)
+            world = world_of(ring, iopl, mode, narrow)
             look = (
                 sweep if _is_code(section.data[first : last + MAX_LENGTH], last - first, mode) else anywhere
             )
             for offset, _ in look(section.data, mode, first, last):
                 if _matters(code, section.address + offset, mode, world):
                     yield section.address + offset
+
+
+def _is_narrow(code: CodeMap) -> bool:
+    """Does 16-bit code run in protected mode? Then what is not accounted for may, too."""
+    return any(site.narrow for site in code.flow.sites)
 
 
 def _is_code(data: memoryview, size: int, mode: int) -> bool:
@@ -69,13 +75,14 @@ def holes_behind_dropped(code: CodeMap, ring: int, iopl: int, deadline: Deadline
     Direct flow from there is looked at up to what is followed, to what decodes to nothing, and to tables. Where that is
     more than can be looked at, the last address counts as a hole.
     """
-    ahead, seen = list(code.flow.dropped), set(code.flow.dropped)
+    ahead, seen, narrow = list(code.flow.dropped), set(code.flow.dropped), _is_narrow(code)
     while ahead and not deadline.overdue():
         address, mode = ahead.pop()
+        world = world_of(ring, iopl, mode, narrow)
         insn = _unfollowed(code, address, mode)
         if insn is None:
             continue
-        if len(seen) > _MOST or _matters(code, address, mode, world_of(ring, iopl, mode, protected=False)):
+        if len(seen) > _MOST or _matters(code, address, mode, world):
             yield address
         following = {(to, mode) for to in _next(insn, address)} - seen
         seen.update(following)

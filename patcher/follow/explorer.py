@@ -37,8 +37,9 @@ class Explorer:
         self.parents: dict[int, int] = {}
         self.work: list[Edge] = []
         self.later: list[Edge] = []
-        self.sites: list[tuple[int, int]] = []
-        """Keys of sensitive instructions and of the functions that they were followed for."""
+        self.sites: list[tuple[int, int, bool]] = []
+        """Keys of sensitive instructions and of the functions that they were followed for, and whether they lie in a
+        16-bit segment of protected mode."""
         self.origins: dict[int, Origin] = {}
         self.dropped: set[tuple[int, int]] = set()
         """Addresses and modes to which steps lead that are taken for never made."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from patcher.binary.model import Origin
@@ -68,6 +69,7 @@ class FarTransfers:
             self.knowledge.problem(address, lane.bits, ProblemKind.UNRESOLVED_JUMP, sentence)
             return
         self.x.origins.setdefault(key_of(target, bits), self.x.origins.get(owner, Origin.RELOCATION))
+        now = replace(now, narrow=bits == 16 and (lane.bits != 16 or now.narrow))
         self.x.work.append((target, bits, Via.ENTRY, address, key_of(target, bits), now))
 
     def through_memory(self, lane: Lane, offset: int, insn: Insn, owner: int, now: Processor) -> None:

@@ -101,7 +101,7 @@ def _take_away(lengths: bytearray, others: bytearray) -> None:
 def _sites(x: Explorer, confirmed: Lengths) -> list[Site]:
     """The sensitive instructions that were followed."""
     found = {}
-    for key, owner in x.sites:
+    for key, owner, narrow in x.sites:
         address, bits = key >> 7, key & 127
         lane = x.space.lane(address, bits)
         length = lane.lengths[address - lane.base] if lane is not None else 0
@@ -109,7 +109,8 @@ def _sites(x: Explorer, confirmed: Lengths) -> list[Site]:
             continue
         known = confirmed.get((lane.index, bits))
         if known is not None and known[address - lane.base]:
-            found[key] = Site(address, bits, length, Tier.CONFIRMED, x.origins.get(owner, Origin.RELOCATION))
+            origin = x.origins.get(owner, Origin.RELOCATION)
+            found[key] = Site(address, bits, length, Tier.CONFIRMED, origin, narrow)
         else:
-            found[key] = Site(address, bits, length, Tier.LIKELY)
+            found[key] = Site(address, bits, length, Tier.LIKELY, None, narrow)
     return list(found.values())

@@ -27,13 +27,15 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A sensitive instruction. `origin` is that of the first entry that leads to it, None below CONFIRMED."""
+    """A sensitive instruction. `origin` is that of the first entry that leads to it, None below CONFIRMED. `narrow`: it
+    lies in a 16-bit segment of protected mode."""
 
     address: int
     mode: int
     length: int
     tier: Tier
     origin: Origin | None = None
+    narrow: bool = False
 
 
 class ProblemKind(Enum):

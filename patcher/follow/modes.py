@@ -34,6 +34,8 @@ class Processor:
     gdt: int | None = None
     page: int | None = None
     """Where code lies that runs at the start of some page: what another processor starts with, SDM vol. 3A, 9.4.4."""
+    narrow: bool = False
+    """In a 16-bit segment of protected mode, to which wider code went; no more once CR0 is written."""
 
 
 START: Final = Processor()
@@ -118,6 +120,7 @@ def after(
     if insn.opmap != 1:
         return now
     if insn.opcode == 0x22 and insn.reg == 0:
+        now = replace(now, narrow=False)
         value = state.regs[insn.rm].known
         if value is not None:
             return _with_cr0(now, value, ~value)

@@ -45,7 +45,7 @@ class Transfers:
         row = classify(insn) if insn is not None else None
         if insn is None or row is None or not audited(row):
             return True, now
-        self.x.sites.append((key_of(lane.base + offset, lane.bits), owner))
+        self.x.sites.append((key_of(lane.base + offset, lane.bits), owner, now.narrow))
         if insn.opmap == 1 and insn.opcode in (0x01, 0x22, 0x30) and row.family in _MODE_FAMILIES:
             state, path = self.x.hindsight.state(lane, offset, 16)
             return True, modes.after(now, insn, path, state, self.space, lane, lane.base + offset)
