@@ -18,7 +18,7 @@ from patcher.x86.insn import Insn
 from patcher.x86.walk import TRUNCATED, UNDECODABLE, straight_line
 
 _MOST: Final = 4096
-"""So many instructions behind dropped steps are looked at; more are as good as a hole."""
+"""So many instructions behind the first ones of dropped steps are looked at; more are as good as a hole."""
 
 
 def holes_in_gaps(code: CodeMap, ring: int, iopl: int, deadline: Deadline = NEVER) -> Iterator[int]:
@@ -76,13 +76,14 @@ def holes_behind_dropped(code: CodeMap, ring: int, iopl: int, deadline: Deadline
     more than can be looked at, the last address counts as a hole.
     """
     ahead, seen, narrow = list(code.flow.dropped), set(code.flow.dropped), _is_narrow(code)
+    most = _MOST + len(seen)
     while ahead and not deadline.overdue():
         address, mode = ahead.pop()
         world = world_of(ring, iopl, mode, narrow)
         insn = _unfollowed(code, address, mode)
         if insn is None:
             continue
-        if len(seen) > _MOST or _matters(code, address, mode, world):
+        if len(seen) > most or _matters(code, address, mode, world):
             yield address
         following = {(to, mode) for to in _next(insn, address)} - seen
         seen.update(following)

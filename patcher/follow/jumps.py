@@ -108,6 +108,8 @@ class Jumps:
         via = Via.JUMP if len(targets.addresses) == 1 and table is None else Via.TABLE
         for address in reversed(targets.addresses):
             self._go(lane, address, via, offset, owner, now)
+        if targets.refused is not None:
+            self.x.drop(lane, targets.refused - lane.base)
         if table is not None:
             self.knowledge.jump_tables[table.address] = table
             if self.space.is_code(table.address):

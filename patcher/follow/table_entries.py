@@ -28,6 +28,8 @@ class Targets:
     leaves: bool = False
     bounded: bool = False
     """A comparison told the table's size, or there is no table to be measured."""
+    refused: int | None = None
+    """What a table ended at for which no comparison told the size: it would lead into the middle of an instruction."""
 
     def better(self, other: "Targets") -> bool:
         """Does it tell more than what a shorter path told?"""
@@ -55,11 +57,11 @@ class Shape:
 def read_table(space: Space, lane: Lane, at: int, shape: Shape, known: Mapping[int, JumpTable]) -> Targets:
     """Read a table's entries, up to its count or to the first one that cannot be a target."""
     for base in (shape.base,) if lane.bits != 16 else linear_candidates(lane, shape.base & 0xFFFF):
-        found = _entries(space, lane, shape, base, _around(space.binary, at), known)
+        found, refused = _entries(space, lane, shape, base, _around(space.binary, at), known)
         if found:
             end = base + shape.stride * (len(found) - 1) + shape.size
             return Targets(
-                tuple(dict.fromkeys(found)), JumpTable(base, end, at), bounded=bool(shape.count or shape.most)
+                tuple(dict.fromkeys(found)), JumpTable(base, end, at), False, bool(shape.count or shape.most), refused
             )
     return Targets()
 
@@ -79,8 +81,10 @@ def _entries(
     base: int,
     around: tuple[int, int],
     known: Mapping[int, JumpTable],
-) -> list[int]:
+) -> tuple[list[int], int | None]:
+    """The targets, and that of the first entry that was refused for leading into an instruction."""
     found: list[int] = []
+    refused: int | None = None
     mask = bits_mask(8 if lane.bits == 64 else 4)
     nearest: int | None = None
     most = min(shape.count or _most(space, lane, base, shape), MOST_ENTRIES)
@@ -98,13 +102,15 @@ def _entries(
         outside = not (shape.count or shape.most) and lane.bits != 16 and not around[0] <= target < around[1]
         guessed = not (shape.count or shape.most)
         if outside or not _may_be_target(space, lane, target) or (guessed and _is_inside(lane, target)):
+            if not outside and lane.base <= target < lane.end and refused is None:
+                refused = target
             if shape.count is None or not found:
                 break
             continue
         found.append(target)
         if target > address and (nearest is None or target < nearest):
             nearest = target
-    return found
+    return found, refused
 
 
 def _most(space: Space, lane: Lane, base: int, shape: Shape) -> int:

@@ -31,10 +31,14 @@ _TRAP = "ud2\n{}\n" + _JUNK
 _WAITING = "call other\nint3\n{}\n" + _JUNK + "other: hlt\njmp other\n"
 _NAMED = "movl $junk, %ebx\nret\njunk: pushl %ebp\nmovl %esp, %ebp\n{}\nleave\n" + _JUNK
 _INSIDE = "movl $inside, %ebx\n.byte 0xa9\ninside: {}\nnop\nnop\nnop\nret\n"
+_ENTRY = (
+    ".byte 0xa9\ninside: {}\nnop\nnop\nnop\nmovl table(,%eax,4), %eax\njmpl *%eax\n"
+    "first: ret\ntable: .long first, inside\n"
+)
 
 _STEPS = [
     (_BRANCH, 0x10006), (_RETURN, 0x10005), (_FARTHER, 0x10010),
-    (_TRAP, 0x10002), (_WAITING, 0x10006), (_NAMED, 0x10009), (_INSIDE, 0x10006),
+    (_TRAP, 0x10002), (_WAITING, 0x10006), (_NAMED, 0x10009), (_INSIDE, 0x10006), (_ENTRY, 0x10001),
 ]  # fmt: skip
 
 
@@ -57,3 +61,8 @@ def test_overlapping_functions_of_which_one_was_chosen() -> None:
     found = audit_binary(program(code, ring=0), AuditOptions())
     assert not found.findings
     assert found.verdict.reasons == (_REASON.format(0x1001B),)
+
+
+def test_many_steps_that_lead_to_nothing_are_no_hole() -> None:
+    code = b"\x74\x04\x0f\x0b\x0f\x0b" * 5000 + b"\xc3"  # je over ud2, behind which another one stands
+    assert audit_binary(program(code, ring=0), AuditOptions()).verdict.reasons == ()
