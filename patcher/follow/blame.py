@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from patcher.follow.lane import DEAD, MARKS, Lane
 from patcher.follow.model import ProblemKind
 from patcher.follow.paths import is_event, weak_point
 from patcher.follow.runs import steps, undo
-from patcher.follow.space import DEAD, MARKS, Lane
 from patcher.follow.targets import relative_target
 from patcher.x86.walk import BRANCH, END, SENSITIVE, TRUNCATED, UNDECODABLE, Item
 

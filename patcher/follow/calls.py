@@ -9,11 +9,11 @@ from patcher.binary.model import Origin
 from patcher.follow import returns
 from patcher.follow.edges import Edge, Via, key_of
 from patcher.follow.inline_text import behind_text
+from patcher.follow.lane import Lane
 from patcher.follow.model import ProblemKind
 from patcher.follow.modes import Processor, instruction
 from patcher.follow.padding import behind_padding
 from patcher.follow.pointers import LOWEST_ABSOLUTE
-from patcher.follow.space import Lane
 from patcher.x86.walk import Item
 
 if TYPE_CHECKING:

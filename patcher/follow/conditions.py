@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from patcher.follow.evaluate import Step, evaluate
+from patcher.follow.lane import Lane
 from patcher.follow.operands import reg_of, rm_of
-from patcher.follow.space import Lane
 from patcher.follow.state import ReadConstant, State
 from patcher.follow.values import bits_mask
 from patcher.x86.insn import Insn

@@ -11,9 +11,10 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from typing import Final
 
+from patcher.follow.lane import Lane
 from patcher.follow.likelihood import evidence
 from patcher.follow.reading_modes import lanes_of
-from patcher.follow.space import Lane, Space
+from patcher.follow.space import Space
 
 ALARM: Final = -30.0
 """Bits of evidence against code at which a stretch is data."""

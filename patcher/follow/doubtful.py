@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 from patcher.follow import overlaps
 from patcher.follow.blame import is_bad
 from patcher.follow.edges import Edge
+from patcher.follow.lane import MARKS
 from patcher.follow.likelihood import is_text, plausibility
 from patcher.follow.runs import steps, undo, walk_run
-from patcher.follow.space import MARKS
 
 if TYPE_CHECKING:
     from patcher.follow.explorer import Explorer

@@ -8,11 +8,12 @@ from typing import Final
 
 from patcher.binary.model import Section
 from patcher.follow.knowledge import Knowledge
+from patcher.follow.lane import Lane
 from patcher.follow.modes import instruction
 from patcher.follow.padding import follows_end
 from patcher.follow.pointers import LOW, LOWEST_ABSOLUTE, RELATIVE_LEA, words_into
 from patcher.follow.segments import near
-from patcher.follow.space import Lane, Space
+from patcher.follow.space import Space
 
 _FROM_GOT: Final = re.compile(
     rb"\x8d[\x80-\x83\x85-\x8b\x8d-\x93\x95-\x9b\x9d-\xa3\xa5-\xab\xad-\xb3\xb5-\xbb\xbd-\xbf]"

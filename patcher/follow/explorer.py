@@ -11,13 +11,14 @@ from patcher.follow.doubtful import visit_carefully
 from patcher.follow.edges import WEAK, Edge, Via, key_of, parent_of
 from patcher.follow.hindsight import Hindsight
 from patcher.follow.knowledge import Knowledge
+from patcher.follow.lane import BORDER, DEAD, MARKS, Lane
 from patcher.follow.model import Budget, Problem, ProblemKind
 from patcher.follow.modes import START, Processor
 from patcher.follow.returning import Returning
 from patcher.follow.rewriting import Rewriting
 from patcher.follow.runs import undo, walk_run
 from patcher.follow.settled import SettledBranches
-from patcher.follow.space import BORDER, DEAD, MARKS, Lane, Space
+from patcher.follow.space import Space
 from patcher.follow.targets import relative_target
 from patcher.follow.transfers import Transfers
 from patcher.follow.trial import Trial, stands

@@ -9,9 +9,10 @@ import re
 from typing import Final
 
 from patcher.binary.model import Privilege
+from patcher.follow.lane import Lane
 from patcher.follow.modes import Processor, starts_protected_mode
 from patcher.follow.segments import descriptor, first_code, linear_candidates
-from patcher.follow.space import Lane, Space
+from patcher.follow.space import Space
 
 _ENABLES_LONG_MODE: Final = re.compile(
     rb"\xb9\x80\0\0\xc0.{0,24}?(?:\x0f\xba\xe8\x08|\x0d.[\x01\x03\x05\x07\x09\x0b\x0d\x0f]..|\x80\xcc[\x01\x09]).{0,24}?\x0f\x30",

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final
 from patcher.binary.model import Origin
 from patcher.follow.edges import Via, key_of
 from patcher.follow.far_target import far_target
+from patcher.follow.lane import Lane
 from patcher.follow.model import ProblemKind
 from patcher.follow.modes import Processor
 from patcher.follow.operands import stack_slot
 from patcher.follow.segments import near
-from patcher.follow.space import Lane
 from patcher.follow.state import State
 from patcher.follow.values import Value
 from patcher.x86.insn import Insn

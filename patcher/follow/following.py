@@ -10,10 +10,11 @@ from patcher.follow.candidates import try_named
 from patcher.follow.explorer import Explorer
 from patcher.follow.gaps import try_gaps
 from patcher.follow.knowledge import Knowledge
+from patcher.follow.lane import LARGE
 from patcher.follow.model import Budget, Flow, ProblemKind, Site
 from patcher.follow.remains import coverage, everything, remains
 from patcher.follow.settle import settle
-from patcher.follow.space import LARGE, Space
+from patcher.follow.space import Space
 from patcher.follow.standing import Standing
 
 _ROUNDS: Final = ((1 << 17, 10), (LARGE, 4))

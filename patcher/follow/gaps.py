@@ -13,10 +13,10 @@ from typing import Final
 from patcher.follow.candidates import LEAST, try_at
 from patcher.follow.data_runs import Judged
 from patcher.follow.explorer import Explorer
+from patcher.follow.lane import MARKS, Lane
 from patcher.follow.padding import PADDING
 from patcher.follow.reading_modes import is_taken, lanes_of, reading
 from patcher.follow.remains import Remains, narrowed, remains
-from patcher.follow.space import MARKS, Lane
 
 BEHIND_RETURN: Final = 30.0
 """The same behind what may be a return, or any byte of that value."""

@@ -6,9 +6,10 @@ from collections.abc import Container
 from patcher.follow import tail_calls
 from patcher.follow.conditions import Settled, settle_branch
 from patcher.follow.evaluate import Step, evaluate
+from patcher.follow.lane import Lane
 from patcher.follow.modes import instruction
 from patcher.follow.paths import Parents, path_to
-from patcher.follow.space import Lane, Space
+from patcher.follow.space import Space
 from patcher.follow.state import State
 
 

@@ -7,7 +7,7 @@ byte in the middle of one.
 
 from typing import Final
 
-from patcher.follow.space import Lane
+from patcher.follow.lane import Lane
 from patcher.x86.walk import entry_at
 
 _FAR: Final = 64

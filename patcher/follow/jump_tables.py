@@ -7,8 +7,9 @@ jump limits the index; without one the table ends where an entry cannot be an ad
 """
 
 from patcher.follow.knowledge import Knowledge
+from patcher.follow.lane import Lane
 from patcher.follow.segments import linear_candidates
-from patcher.follow.space import Lane, Space
+from patcher.follow.space import Space
 from patcher.follow.state import State
 from patcher.follow.table_entries import Shape, Targets, read_table
 from patcher.follow.values import Kind, Unknown, Value, bits_mask

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 from patcher.follow.edges import Via
 from patcher.follow.jump_tables import resolve
+from patcher.follow.lane import Lane
 from patcher.follow.likelihood import is_text
 from patcher.follow.model import ProblemKind
 from patcher.follow.modes import Processor
 from patcher.follow.operands import rm_of
 from patcher.follow.segments import near
-from patcher.follow.space import Lane
 from patcher.follow.state import ESP, State
 from patcher.follow.table_entries import Targets
 from patcher.follow.tail_calls import is_pointer

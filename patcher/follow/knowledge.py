@@ -5,8 +5,9 @@ from bisect import bisect_left
 
 from patcher.binary.model import Binary, Origin, Privilege
 from patcher.follow.got import global_offset_table
+from patcher.follow.lane import Lane
 from patcher.follow.model import JumpTable, Problem, ProblemKind
-from patcher.follow.space import Lane, Space
+from patcher.follow.space import Space
 from patcher.x86.walk import Item
 
 

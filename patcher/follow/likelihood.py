@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
+from patcher.follow.lane import Lane
 from patcher.follow.modes import instruction
 from patcher.follow.rejected import is_rejected, is_reserved
-from patcher.follow.space import Lane
 from patcher.x86.walk import SENSITIVE, STOP, TRUNCATED, UNDECODABLE
 
 _ODDS_32: Final = """

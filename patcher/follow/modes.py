@@ -9,8 +9,9 @@ import re
 from dataclasses import dataclass, replace
 from typing import Final
 
+from patcher.follow.lane import MOST_INSNS, Lane
 from patcher.follow.segments import descriptor, linear_candidates
-from patcher.follow.space import MOST_INSNS, Lane, Space
+from patcher.follow.space import Space
 from patcher.follow.state import EAX, State
 from patcher.x86.decode import Flow, Truncated, decode, flow
 from patcher.x86.insn import Insn

@@ -8,7 +8,8 @@ import re
 from typing import Final
 
 from patcher.follow.edges import key_of
-from patcher.follow.space import Lane, Space
+from patcher.follow.lane import Lane
+from patcher.follow.space import Space
 
 _FAR: Final = 4096
 """How many instructions are looked back over."""

@@ -4,7 +4,7 @@
 import re
 from typing import Final
 
-from patcher.follow.space import MARKS, Lane
+from patcher.follow.lane import MARKS, Lane
 
 _NOPS: Final = (
     rb"\x90|\xcc|\0|\x66\x90|\x66\x66\x90|\xf3\x90"

@@ -6,8 +6,9 @@ from typing import Final
 
 from patcher.follow.edges import WEAK, Via, key_of, step_of
 from patcher.follow.evaluate import Step
+from patcher.follow.lane import Lane
 from patcher.follow.modes import instruction
-from patcher.follow.space import Lane, Space
+from patcher.follow.space import Space
 from patcher.x86.walk import BRANCH, CALL, STOP
 
 Parents = Mapping[int, int]

@@ -7,9 +7,10 @@ behind another one mostly has its mode.
 
 from typing import Final
 
+from patcher.follow.lane import MARKS, Lane
 from patcher.follow.likelihood import score
 from patcher.follow.modes import instruction
-from patcher.follow.space import MARKS, Lane, Space
+from patcher.follow.space import Space
 from patcher.follow.targets import relative_target
 from patcher.x86.decode import Flow, flow
 

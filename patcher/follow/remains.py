@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from patcher.auditing.model import Coverage, Tier
+from patcher.follow.lane import MARKS, Lane
 from patcher.follow.model import Site
 from patcher.follow.overlaps import overlaps
 from patcher.follow.padding import PADDING
-from patcher.follow.space import MARKS, Lane, Space
+from patcher.follow.space import Space
 from patcher.sweep import anywhere
 
 Ranges = tuple[tuple[int, int], ...]

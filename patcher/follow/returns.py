@@ -5,7 +5,7 @@ import re
 from typing import Final
 
 from patcher.follow.evaluate import step
-from patcher.follow.space import Lane
+from patcher.follow.lane import Lane
 from patcher.follow.state import State
 from patcher.follow.values import Value
 from patcher.x86.decode import Flow, Truncated, decode, flow

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from patcher.binary.model import Rewritten
 from patcher.follow.edges import Edge, Via, key_of
+from patcher.follow.lane import Lane
 from patcher.follow.model import ProblemKind
 from patcher.follow.modes import START, Processor
-from patcher.follow.space import Lane
 from patcher.x86.walk import entry_at
 
 if TYPE_CHECKING:

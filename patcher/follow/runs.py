@@ -4,7 +4,7 @@
 The same tables and kinds as `patcher.x86.walk.straight_line`, which goes on behind calls.
 """
 
-from patcher.follow.space import Lane
+from patcher.follow.lane import Lane
 from patcher.x86.decode import MAX_LENGTH
 from patcher.x86.walk import END, Item, entry_at, second
 from patcher.x86.walk import STOP as _STOP

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Where the offsets of a code segment lie, and how large its code is (SDM vol. 3A, 3.4.5 and 5.2.1)."""
 
-from patcher.follow.space import Lane, Space
+from patcher.follow.lane import Lane
+from patcher.follow.space import Space
 
 
 def linear_candidates(lane: Lane, offset: int, page: int | None = None) -> tuple[int, ...]:

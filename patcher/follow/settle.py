@@ -7,11 +7,11 @@ from typing import Final
 
 from patcher.follow.edges import Via, key_of, step_of
 from patcher.follow.explorer import Explorer
+from patcher.follow.lane import Lane
 from patcher.follow.likelihood import plausibility
 from patcher.follow.model import ProblemKind
 from patcher.follow.overlaps import overlaps
 from patcher.follow.paths import Known, weak_point
-from patcher.follow.space import Lane
 
 MOST: Final = 4096
 """Of more overlaps in a section the rest stays as it is."""

@@ -4,7 +4,7 @@
 from patcher.follow.conditions import Settled, is_suspect
 from patcher.follow.edges import Edge
 from patcher.follow.hindsight import Hindsight
-from patcher.follow.space import Lane
+from patcher.follow.lane import Lane
 from patcher.x86.walk import Item
 
 SMALL = 2_000_000

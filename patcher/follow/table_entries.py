@@ -8,9 +8,10 @@ from typing import Final
 
 from patcher.binary.model import Binary
 from patcher.follow.in_step import is_out_of_step
+from patcher.follow.lane import MARKS, Lane
 from patcher.follow.model import JumpTable
 from patcher.follow.segments import linear_candidates, near
-from patcher.follow.space import MARKS, Lane, Space
+from patcher.follow.space import Space
 from patcher.follow.values import bits_mask
 
 MOST_ENTRIES: Final = 4096

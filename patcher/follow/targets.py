@@ -4,8 +4,8 @@
 from struct import Struct
 from typing import Final
 
+from patcher.follow.lane import Lane
 from patcher.follow.modes import instruction
-from patcher.follow.space import Lane
 
 _DWORD: Final = Struct("<i").unpack_from
 _MASKS: Final = {16: 0xFFFFFFFF, 32: 0xFFFFFFFF, 64: 0xFFFFFFFFFFFFFFFF}

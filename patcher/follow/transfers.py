@@ -12,9 +12,9 @@ from patcher.follow import modes, never
 from patcher.follow.edges import Via, key_of
 from patcher.follow.far_transfers import FAR_JUMP, FarTransfers
 from patcher.follow.jumps import Jumps
+from patcher.follow.lane import Lane
 from patcher.follow.modes import Processor, instruction
 from patcher.follow.padding import behind_padding
-from patcher.follow.space import Lane
 from patcher.x86.insn import Insn
 from patcher.x86.walk import Item
 

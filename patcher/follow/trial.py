@@ -9,10 +9,11 @@ from patcher.follow import overlaps
 from patcher.follow.blame import is_bad
 from patcher.follow.data_runs import reads_as_data
 from patcher.follow.edges import Edge
+from patcher.follow.lane import MARKS, Lane
 from patcher.follow.model import Problem
 from patcher.follow.never import always_leaves
 from patcher.follow.runs import undo
-from patcher.follow.space import MARKS, Lane, Space
+from patcher.follow.space import Space
 from patcher.x86.walk import Item
 
 if TYPE_CHECKING:

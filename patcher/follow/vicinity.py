@@ -10,9 +10,10 @@ from typing import Final
 
 from patcher.catalogue import classify
 from patcher.follow.edges import split
+from patcher.follow.lane import FIELD, MARKS, Lane
 from patcher.follow.likelihood import BAD, in_a_row, is_text
 from patcher.follow.modes import instruction
-from patcher.follow.space import FIELD, MARKS, Lane, Space
+from patcher.follow.space import Space
 from patcher.x86.insn import Insn
 
 _LOOK: Final = 24

@@ -4,8 +4,8 @@
 import pytest
 
 from patcher.binary.model import Section
+from patcher.follow.lane import Lane, Seen
 from patcher.follow.likelihood import BAD, evidence
-from patcher.follow.space import Lane, Seen
 
 
 def lane(text: str, bits: int) -> Lane:

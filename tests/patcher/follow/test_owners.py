@@ -5,8 +5,9 @@ import pytest
 
 from patcher.binary.model import Binary, Privilege, Section
 from patcher.follow.edges import key_of
+from patcher.follow.lane import Lane
 from patcher.follow.owners import Owners
-from patcher.follow.space import Lane, Space
+from patcher.follow.space import Space
 
 BASE, ONE, TWO = 0x1000, 7, 8
 

@@ -6,8 +6,9 @@ from followed import BASE, Followed, followed, program
 
 from patcher.binary.model import Binary, Privilege, Rewritten, Section
 from patcher.follow import ProblemKind
+from patcher.follow.lane import BORDER
 from patcher.follow.runs import undo
-from patcher.follow.space import BORDER, Space
+from patcher.follow.space import Space
 
 TABLE = ".altinstructions"
 
