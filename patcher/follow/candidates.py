@@ -35,10 +35,12 @@ def try_named(x: Explorer) -> bool:
         _enter_followed(x, named)
         x.vicinity.add(named)
         stayed = [_try_named(x, key, evidence) for key, evidence in x.vicinity.judge()]
+        x.explore([])
         if not any(stayed):
             break
         changed = True
     changed = _try_tables(x) or changed
+    x.explore([])
     _drop_inside(x, named)
     return changed
 

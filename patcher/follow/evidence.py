@@ -87,10 +87,14 @@ def _from_got(space: Space, got: int, lane: Lane) -> Iterator[int]:
 
 def _immediates(space: Space, lane: Lane, section: Section) -> Iterator[int]:
     """push, mov to a register, mov to memory, with an immediate that lies in a section."""
-    code = lane.code
-    for at in words_into(code, section.address, section.address + len(section.data)):
+    code, words = lane.code, lane.seen.words
+    if section.address not in words:
+        words[section.address] = array("Q", words_into(code, section.address, section.address + len(section.data)))
+    for at in words[section.address]:
         start = lane.covers(at)
         if start is None or start + lane.lengths[start] < at + 4:
+            continue
+        if code[at - 1] & 0xF8 != 0xB8 and code[at - 1] != 0x68 and 0xC7 not in code[start:at]:
             continue
         insn = instruction(lane, start)
         if insn is None or insn.opmap != 0:

@@ -59,8 +59,9 @@ class Explorer:
         self.origins.setdefault(key, entry.origin)
         return entry.address, entry.mode, Via.ENTRY, 0, key, START
 
-    def explore(self, edges: list[Edge]) -> None:
-        """Follow from these edges until nothing is left to follow."""
+    def explore(self, edges: list[Edge], copies: bool = True) -> None:
+        """Follow from these edges until nothing is left to follow; with `copies`, also what the program copies over
+        what was followed by now, for which all of its tables are looked through."""
         self.work.extend(reversed(edges))
         while True:
             while self.work:
@@ -73,7 +74,8 @@ class Explorer:
             if self.trial is not None:
                 return
             self.work.extend(edge for edge in self.settled.open_again() if self.is_followed(edge[3], edge[1]))
-            self.work.extend(self.rewriting.edges())
+            if copies:
+                self.work.extend(self.rewriting.edges())
             if not self.work:
                 if not self.later:
                     return

@@ -46,6 +46,7 @@ def try_gaps(x: Explorer) -> tuple[Remains, int]:
         if not found:
             break
         _try_returns(x)
+        x.explore([])
         left = narrowed(x.space, left)
     return left, judged.count(left.gaps)
 

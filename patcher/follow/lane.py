@@ -39,14 +39,16 @@ class Seen:
     """What does not change from one round of following to the next: decoded instructions, and whole runs.
 
     `runs` is by the offset of the first instruction: the items of the run, and the lengths that it wrote. `leas`
-    are the offsets of what looks like lea disp(%rip) of code, and the addresses taken.
+    are the offsets of what looks like lea disp(%rip) of code, and the addresses taken; `words`, by the address of a
+    section, the offsets of words that lie in it.
     """
 
-    __slots__ = ("insns", "leas", "runs")
+    __slots__ = ("insns", "leas", "runs", "words")
 
     def __init__(self, size: int) -> None:
         self.insns: dict[int, Insn | None] = {}
         self.leas: tuple[array[int], array[int]] | None = None
+        self.words: dict[int, array[int]] = {}
         self.runs: dict[int, Run] | None = {} if size <= LARGE else None
 
 

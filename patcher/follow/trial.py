@@ -68,7 +68,7 @@ def attempt(x: Explorer, edge: Edge, guessed: bool = False) -> bool:
     if x.trial is not None:
         end_trial(x, trial)
     if not trial.failed:
-        x.explore([])
+        x.explore([], copies=False)
     return not trial.failed
 
 

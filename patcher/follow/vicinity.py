@@ -11,7 +11,7 @@ from typing import Final
 from patcher.catalogue import classify
 from patcher.follow.edges import split
 from patcher.follow.lane import FIELD, MARKS, Lane
-from patcher.follow.likelihood import BAD, in_a_row, is_text
+from patcher.follow.likelihood import BAD, PREFIXES, in_a_row, is_text
 from patcher.follow.modes import instruction
 from patcher.follow.space import Space
 from patcher.x86.insn import Insn
@@ -28,6 +28,7 @@ _EACH_SIDE: Final = 3
 _FAR_BRANCH: Final = 6.0
 """By chance no displacement of four bytes leads to code."""
 _LONG_BRANCH: Final = 5
+_NOT_PLAIN: Final = frozenset((0x0F, 0x90, 0xE8, 0xE9, *PREFIXES))
 _NOPS: Final = ((0, 0x90), (1, 0x1F))
 _TEXT: Final = -64.0
 
@@ -101,10 +102,15 @@ class Vicinity:
         lane = self._space.lane(address, bits)
         if lane is None or lane.lengths[address - lane.base] or is_text(lane, address - lane.base):
             return _TEXT
-        row = in_a_row(lane, address - lane.base, _LOOK, skips=True)
-        found = [(at, instruction(lane, at), bits) for at, bits in row]
-        told = [_says(insn, bits) for _, insn, bits in found if insn is None or not _is_mute(insn)]
-        near = sum(self._stays(lane, at, insn) for at, insn, _ in found if insn is not None)
+        told, near = list[float](), 0
+        for at, found in in_a_row(lane, address - lane.base, _LOOK, skips=True):
+            if found != BAD and _is_plain(lane, at):
+                told.append(found - _USUAL)
+                continue
+            insn = instruction(lane, at)
+            if insn is None or not _is_mute(insn):
+                told.append(_says(insn, found))
+            near += 0 if insn is None else self._stays(lane, at, insn)
         return sum(told) * min(_COUNTED / (len(told) or 1), 1.0) + _FAR_BRANCH * near
 
     def _stays(self, lane: Lane, offset: int, insn: Insn) -> int:
@@ -113,6 +119,14 @@ class Vicinity:
         if not insn.relative or insn.length - insn.prefixes < _LONG_BRANCH or lane.lengths[end - 4] == FIELD:
             return 0
         return 1 if self._space.is_code(lane.base + end + insn.imm) else -1
+
+
+def _is_plain(lane: Lane, offset: int) -> bool:
+    """Is it an instruction that is never mute and no branch by a whole word, as its first bytes tell?"""
+    first = lane.code[offset]
+    if lane.bits == 64 and first & 0xF0 == 0x40:
+        first = lane.code[offset + 1]
+    return first not in _NOT_PLAIN
 
 
 def _is_mute(insn: Insn) -> bool:
