@@ -8,7 +8,6 @@ byte in the middle of one.
 from typing import Final
 
 from patcher.follow.lane import Lane
-from patcher.x86.walk import entry_at
 
 _FAR: Final = 64
 _NEAR: Final = 32
@@ -24,6 +23,6 @@ def is_out_of_step(lane: Lane, offset: int) -> bool:
     comes = bytearray(_FAR + 16)
     comes[_FAR] = 1
     for back in range(_FAR - 1, -1, -1):
-        length = entry_at(lane.code, first + back, lane.bits) & 15
+        length = lane.entry(first + back) & 15
         comes[back] = comes[back + (length or 1)]
     return sum(comes[: _FAR - _NEAR]) < _LEAST * (_FAR - _NEAR)
