@@ -43,7 +43,7 @@ def _standard_maker(name: str) -> tuple[Callable[[], _Decompressor], type[Except
         module = import_module("compression.zstd")
     except ImportError:
         raise PatcherError(
-            f"{name} is compressed with zstd, which needs the package zstandard: pip install 'patchvisor[audit]'."
+            f"{name} is compressed with zstd, which needs the package zstandard (the extra named audit)."
         ) from None
     options = {module.DecompressionParameter.window_log_max: MEMORY.bit_length() - 1}
     return lambda: module.ZstdDecompressor(options=options), module.ZstdError

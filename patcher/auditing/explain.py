@@ -93,12 +93,15 @@ def _worlds(row: SensitiveInsn) -> Iterator[str]:
         yield f"  In {world.value}: {'' if found.matters else 'harmless. '}{found.why}"
 
 
+_TURNS: Final = ", in turns where code overlaps"
+
+
 def _closed_by(row: SensitiveInsn) -> str:
     if not row.is_hole:
         return "nothing, it traps by itself"
     if 32 in row.modes and effect_in_stub(example(row, 32)) is not None:
-        return "a stub in 32-bit code of ring 0 where there is room for a jump, else a trap"
-    return "a trap (int3 over its first byte)"
+        return "a stub in 32-bit code of ring 0 where there is room for a jump, else a trap" + _TURNS
+    return "a trap (int3 over its first byte)" + _TURNS
 
 
 def _encodings(rows: tuple[SensitiveInsn, ...]) -> Iterator[str]:

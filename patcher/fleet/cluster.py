@@ -30,7 +30,7 @@ def cluster(address: str) -> Runner:
         try:
             from distributed import Client, as_completed
         except ImportError:
-            raise PatcherError("A Dask cluster needs the extra: pip install 'patchvisor[dask]'.") from None
+            raise PatcherError("A Dask cluster needs the package distributed (the extra named dask).") from None
         try:
             client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, ValueError) as error:

@@ -53,5 +53,6 @@ def test_nobody_at_the_address_is_a_sentence(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_cluster_without_the_package_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(PatcherError, match=r"pip install 'patchvisor\[dask\]'"):
+    sentence = r"^A Dask cluster needs the package distributed \(the extra named dask\)\.$"
+    with pytest.raises(PatcherError, match=sentence):
         list(cluster("tcp://127.0.0.1:9")(size, []))
