@@ -9,7 +9,7 @@ function; the rest is likely.
 from typing import Final
 
 from patcher.follow.edges import Via, key_of, split
-from patcher.follow.evidence import offsets, pointer_mode, tables_in_code, taken
+from patcher.follow.evidence import cells, offsets, pointer_mode, tables_in_code, taken
 from patcher.follow.explorer import Explorer
 from patcher.follow.likelihood import is_text, score
 from patcher.follow.modes import START, Processor, starts_protected_mode
@@ -42,6 +42,7 @@ def try_named(x: Explorer) -> bool:
     changed = _try_tables(x) or changed
     x.explore([])
     _drop_inside(x, named)
+    _drop_cells(x)
     return changed
 
 
@@ -51,6 +52,17 @@ def _drop_inside(x: Explorer, named: set[int]) -> None:
         lane = x.space.lane(address, bits)
         if lane is not None and lane.covers(address - lane.base) is not None:
             x.drop(lane, address - lane.base)
+
+
+def _drop_cells(x: Explorer) -> None:
+    """What a call or jump through a fixed address goes to, as the file has it, and was not followed all the same."""
+    if x.binary.relocated:
+        return
+    for lane in list(x.space.lanes.values()):
+        for address in cells(x.space, lane) if lane.bits == 32 else ():
+            to = x.space.lane(address, 32)
+            if to is not None:
+                x.drop(to, address - to.base)
 
 
 def _enter_followed(x: Explorer, named: set[int]) -> None:

@@ -46,7 +46,7 @@ def taken(space: Space, knowledge: Knowledge, lane: Lane) -> Iterator[int]:
             if section.executable and section.address >= lowest:
                 yield from _immediates(space, lane, section)
         if lane.bits == 32:
-            yield from _cells(space, lane)
+            yield from cells(space, lane)
 
 
 def _is_followed(lane: Lane, offset: int) -> bool:
@@ -104,7 +104,7 @@ def _immediates(space: Space, lane: Lane, section: Section) -> Iterator[int]:
             yield section.address & ~LOW | word
 
 
-def _cells(space: Space, lane: Lane) -> Iterator[int]:
+def cells(space: Space, lane: Lane) -> Iterator[int]:
     """What the file holds where followed calls and jumps through a word at a fixed address find their pointer."""
     for match in _THROUGH_WORD.finditer(lane.code):
         at = match.start()

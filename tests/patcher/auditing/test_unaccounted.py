@@ -4,7 +4,8 @@
 import pytest
 from audit_code import program
 
-from patcher.auditing.auditor import audit_binary
+from guests.build import build
+from patcher.auditing.auditor import audit_binary, audit_bytes
 from patcher.auditing.model import Status
 from patcher.auditing.options import AuditOptions
 
@@ -66,3 +67,10 @@ def test_overlapping_functions_of_which_one_was_chosen() -> None:
 def test_many_steps_that_lead_to_nothing_are_no_hole() -> None:
     code = b"\x74\x04\x0f\x0b\x0f\x0b" * 5000 + b"\xc3"  # je over ud2, behind which another one stands
     assert audit_binary(program(code, ring=0), AuditOptions()).verdict.reasons == ()
+
+
+def test_a_callee_of_a_fixed_address_counts_though_too_little_stands_there_to_be_taken_for_code() -> None:
+    """The guest calls far through a word in an image without sections; what it calls is a load and a return."""
+    (found,) = audit_bytes(build("redpills"), "redpills", AuditOptions()).binaries
+    assert found.verdict.status is Status.NOT_PROVABLY
+    assert found.verdict.reasons[0].startswith("A step that is taken for never made leads to a hole at 0x")
